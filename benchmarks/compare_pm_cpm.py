@@ -1,0 +1,293 @@
+"""Train the classic and the convolutional Pose Machine on the same people and measure both, stage by stage.
+
+    python benchmarks/compare_pm_cpm.py                                    # drawn figures, a few minutes
+    python benchmarks/compare_pm_cpm.py --dataset lspet --root DIR         # photographs
+
+Writes report.json, report.html and pictures into a folder. What is finished when it is interrupted is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
+
+from posemachines.report import Examples, write_html, write_pictures
+
+from baselines import MeanPose
+from benchmarks.results_file import write_json
+from posemachines import ConvPoseMachine, ConvStage, ForestStage, PeopleDataset, PoseMachine, SequentialMachine, Stacked
+from posemachines.cost import file_size, machine_description, measured, milliseconds_per_image, versions
+from posemachines.datasets import Crops, draw_figures, load_lsp, load_lspet
+from posemachines.evaluation import THRESHOLDS, bootstrap_difference, describe_reference, evaluate
+
+DATASETS = {  # default people to train and to test on, and where in the files the test people begin
+    "figures": {"train": 1000, "test": 300},
+    "lspet": {"train": 8000, "test": 1000, "test_from": 8000},
+    "lsp": {"train": 1000, "test": 1000, "test_from": 1000},
+}
+LABELS = {
+    "mean": "Mean pose",
+    "pm": "Pose Machine (forest)",
+    "cpm": "Convolutional Pose Machine",
+    "hybrid": "Hybrid (forest, then conv)",
+}
+CROP = 128  # px
+N_EXAMPLES = 12
+QUICK = {"train": 60, "test": 20, "trees": 8, "epochs": 2}
+PACKAGES = ("posemachines", "numpy", "scikit-learn", "scikit-image", "opencv-python", "numba", "joblib", "torch")
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Options of the command line, with the defaults of the chosen data filled in."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--dataset", choices=DATASETS, default="figures", help="data; figures are drawn on the spot")
+    parser.add_argument("--root", type=Path, help="folder of the data set (joints.mat and images/)")
+    parser.add_argument("--train", type=int, help="people to train on (default: by data set)")
+    parser.add_argument("--test", type=int, help="people to test on (default: by data set)")
+    parser.add_argument("--machines", default="pm,cpm", help="comma-separated: pm, cpm, hybrid")
+    parser.add_argument("--stages", type=int, default=3, help="stages of every machine")
+    parser.add_argument("--trees", type=int, help="trees a forest stage (default: the library's)")
+    parser.add_argument(
+        "--epochs", type=int, help="passes over the training people of a net (default: by their number)"
+    )
+    parser.add_argument("--flip", action="store_true", help="average over the mirrored crop at test time")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="of the nets: auto, cpu, cuda, cuda:1, ...")
+    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
+    parser.add_argument("--parts", action="store_true", help="print a row a part too")
+    parser.add_argument("--cache", type=Path, help="folder that keeps the cut crops between runs")
+    parser.add_argument("--output", type=Path, default=Path("runs/compare"), help="folder of the report")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
+    options = parser.parse_args(arguments)
+    options.machines = [name.strip() for name in options.machines.split(",") if name.strip()]
+    unknown = sorted({*options.machines} - {"pm", "cpm", "hybrid"})
+    if unknown or not options.machines:
+        parser.error(f"--machines takes pm, cpm and hybrid, comma-separated; got {', '.join(unknown) or 'nothing'}")
+    if options.dataset != "figures" and options.root is None:
+        parser.error(f"--dataset {options.dataset} needs --root, the folder with joints.mat and images/")
+    for name in ("train", "test"):
+        default = QUICK[name] if options.quick else DATASETS[options.dataset][name]
+        setattr(options, name, default if getattr(options, name) is None else getattr(options, name))
+        if getattr(options, name) < 2:
+            parser.error(f"--{name} must be at least 2 people")
+    if options.stages < 1:
+        parser.error("--stages must be at least 1")
+    if options.quick:
+        options.trees, options.epochs = options.trees or QUICK["trees"], options.epochs or QUICK["epochs"]
+    return options
+
+
+def load_people(options: argparse.Namespace) -> tuple[PeopleDataset, PeopleDataset]:
+    """Training and test people; the published split, from its beginning."""
+    if options.dataset == "figures":
+        people = draw_figures(options.train + options.test, random_state=options.seed)
+        return people[: options.train], people[options.train :]
+    people = {"lspet": load_lspet, "lsp": load_lsp}[options.dataset](options.root)
+    first_test = DATASETS[options.dataset]["test_from"]
+    if len(people) <= first_test:
+        raise ValueError(f"{options.root} has {len(people)} photos; the test people begin at number {first_test + 1}")
+    for name, available in (("train", first_test), ("test", len(people) - first_test)):
+        if getattr(options, name) > available:
+            raise ValueError(f"--{name} {getattr(options, name)}: {options.dataset} has {available} such people")
+    return people[: options.train], people[first_test : first_test + options.test]
+
+
+def build(name: str, options: argparse.Namespace) -> SequentialMachine:
+    """The machine of a name, not trained."""
+    forest = ForestStage(n_jobs=options.jobs, **({"n_trees": options.trees} if options.trees else {}))
+    net = ConvStage(device=options.device, n_jobs=options.jobs, epochs=options.epochs or default_epochs(options.train))
+    common = {"skeleton": options.skeleton, "flip": options.flip, "random_state": options.seed, "verbose": True}
+    if name == "pm":
+        return PoseMachine(options.stages, stage=forest, **common)
+    if name == "cpm":
+        return ConvPoseMachine(options.stages, stage=net, **common)
+    return SequentialMachine([forest] * (options.stages - 1) + [net], training=Stacked(), **common)
+
+
+def default_epochs(n_train: int) -> int:
+    """Passes that a net makes over the people: more when they are few, since its steps are what trains it."""
+    return int(np.clip(round(72_000 / n_train), 9, 60))
+
+
+def run_machine(name: str, options: argparse.Namespace, train: Crops, test: Crops) -> tuple[dict, dict, object]:
+    """Train and measure one machine: its entry of the report, its last distances, and the machine."""
+    machine = MeanPose(skeleton=options.skeleton) if name == "mean" else build(name, options)
+    with measured() as cost:
+        machine.fit(train.X, train.y)
+    accuracy = evaluate(machine, test.X, test.y, transforms=test.transforms)
+    stages = getattr(machine, "stages_", [])
+    entry = {
+        "label": LABELS[name],
+        "kinds": [type(stage).__name__.removesuffix("Stage").lower() for stage in stages],
+        "accuracy": accuracy.to_dict(),
+        "cost": {
+            "training_seconds": round(cost.seconds, 2),
+            "peak_memory_mib": round(cost.peak_mib, 1),
+            "ms_per_image": milliseconds_per_image(machine, test.X),
+            "complexity": machine.complexity(),
+            "file_bytes": file_size(machine),
+        },
+        "settings": [stage.get_params(deep=False) for stage in stages],
+        "history": getattr(stages[0], "history_", []) if stages else [],
+    }
+    return entry, accuracy.distances[-1], machine
+
+
+def pick_examples(machines: dict, test: Crops) -> Examples:
+    """Evenly spaced test people, so that nobody chose them, with every machine's beliefs and joints."""
+    chosen = np.unique(np.linspace(0, len(test.X) - 1, N_EXAMPLES).round().astype(int))
+    images = test.X[chosen]
+    some = next(iter(machines.values()))
+    return Examples(
+        images=images,
+        truth=test.y[chosen],
+        skeleton=some.skeleton_,
+        stride=next((machine.stride_ for machine in machines.values() if hasattr(machine, "stride_")), 4),
+        beliefs={
+            name: list(machine.staged_beliefs(images))
+            for name, machine in machines.items()
+            if hasattr(machine, "staged_beliefs")
+        },
+        joints={name: list(machine.staged_predict(images)) for name, machine in machines.items()},
+    )
+
+
+def describe(options: argparse.Namespace, people: PeopleDataset, command: str) -> dict:
+    """The head of the report: everything but the machines."""
+    return {
+        "format": "posemachines comparison",
+        "version": 1,
+        "command": command,
+        "finished": False,
+        "settings": {
+            "train": options.train,
+            "test": options.test,
+            "stages": options.stages,
+            "machines": options.machines,
+            "seed": options.seed,
+            "device": options.device,
+            "jobs": options.jobs,
+            "flip": options.flip,
+            "crop_size": CROP,
+            "quick": options.quick,
+        },
+        "dataset": {
+            "name": people.name,
+            "train": options.train,
+            "test": options.test,
+            "skeleton": people.skeleton.name,
+            "parts": list(people.skeleton.parts),
+            "rule": people.rule,
+            "fill": people.fill,
+        },
+        "protocol": {
+            "metric": "PCK",
+            "reference": describe_reference(people.skeleton),
+            "mean": "all labelled joints pooled",
+            "thresholds": list(THRESHOLDS),
+        },
+        "computer": machine_description(),
+        "versions": versions(PACKAGES),
+        "machines": {},
+        "differences": [],
+    }
+
+
+def compare_last_stages(distances: dict[str, np.ndarray]) -> list[dict]:
+    """Paired bootstrap differences between the last stages of all pairs of machines, the later one first."""
+    names = list(distances)
+    return [
+        {"a": a, "b": b, "threshold": str(threshold), **bootstrap_difference(distances[a], distances[b], threshold)}
+        for later, a in enumerate(names)
+        for b in names[:later]
+        for threshold in (0.1, 0.2)
+    ]
+
+
+def table(report: dict, *, parts: bool = False) -> str:
+    """The report as lines of text: machine x stage, then what each machine costs."""
+    lines = [f"{'':30}{'stage':>6}{'PCK@0.1':>9}{'PCK@0.2':>9}   95 % interval @0.2"]
+    for machine in report["machines"].values():
+        for stage in machine["accuracy"]["stages"]:
+            low, high = stage["interval"]["0.2"]
+            label = machine["label"] if stage["stage"] == 1 else ""
+            pck = stage["pck"]
+            lines.append(
+                f"{label:30}{stage['stage']:>6}{pck['0.1']:>9.1f}{pck['0.2']:>9.1f}   {low:.1f} .. {high:.1f}"
+            )
+    if parts:
+        lines += ["", f"{'PCK@0.2, last stage':20}" + "".join(f"{name:>8}" for name in report["machines"])]
+        for index, part in enumerate(report["dataset"]["parts"]):
+            values = [
+                machine["accuracy"]["stages"][-1]["parts"]["0.2"][index] for machine in report["machines"].values()
+            ]
+            lines.append(f"{part:20}" + "".join(f"{'-':>8}" if value is None else f"{value:>8.1f}" for value in values))
+    lines += ["", f"{'':30}{'training':>10}{'ms/image':>10}{'memory':>10}{'on disk':>10}  size"]
+    for machine in report["machines"].values():
+        cost = machine["cost"]
+        size = ", ".join(f"{number:,} {kind}" for kind, number in cost["complexity"].items())
+        lines.append(
+            f"{machine['label']:30}{cost['training_seconds']:>8.1f} s{cost['ms_per_image']['median']:>10.2f}"
+            f"{cost['peak_memory_mib']:>6.0f} MiB{cost['file_bytes'] / 2**20:>6.2f} MiB  {size}"
+        )
+    return "\n".join(lines)
+
+
+def write_report(report: dict, machines: dict, test: Crops, folder: Path) -> None:
+    """All files of the report; those of an earlier run are replaced one by one, each at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(report, folder / "report.json")
+    examples = pick_examples(machines, test)
+    write_html(report, examples, folder / "report.html")
+    write_pictures(report, examples, folder)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the comparison; 0 when it finished, 130 when it was interrupted, 2 for input that does not do."""
+    options = parse(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    command = shlex.join(
+        ["python", "benchmarks/compare_pm_cpm.py", *(sys.argv[1:] if arguments is None else arguments)]
+    )
+    began = time.perf_counter()
+    try:
+        people, test_people = load_people(options)
+        options.skeleton = people.skeleton
+        train = people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
+        test = test_people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    report, machines, distances = describe(options, people, command), {}, {}
+    try:
+        for name in ("mean", *options.machines):
+            print(f"\n{LABELS[name]}", flush=True)
+            report["machines"][name], distances[name], machines[name] = run_machine(name, options, train, test)
+            report["differences"] = compare_last_stages(distances)
+            write_report(report, machines, test, options.output)
+        report["finished"] = True
+    except KeyboardInterrupt:
+        print("\ninterrupted: the report holds the machines that are finished", file=sys.stderr)
+    except (ValueError, RuntimeError) as error:
+        print(f"error: {error}", file=sys.stderr)
+    report["settings"]["total_seconds"] = round(time.perf_counter() - began, 1)
+    if machines:
+        write_report(report, machines, test, options.output)
+        print(f"\n{table(report, parts=options.parts)}\n\nreport: {options.output / 'report.html'}")
+    return 0 if report["finished"] else 130
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("default")
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""The plots of a comparison's report; public through :mod:`posemachines.visualize`."""
+
+from __future__ import annotations
+
+from textwrap import fill
+
+import numpy as np
+
+SERIES_COLOURS = ("#8a8a8a", "#157a5a", "#7a3fb0", "#b0760a", "#b0305c", "#2f6fb5")  # the baseline's first
+INK, QUIET, GRID = "#202124", "#5f6368", "#d9d9de"
+LINE_STYLES = ("-", (0, (6, 2)), (0, (2, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (1, 1)))
+MEDIUM, SMALL = 8.5, 7.5  # font sizes, in points
+
+
+def figure(width: float, height: float, **options):
+    """A matplotlib Figure of a size in inches, outside pyplot; ImportError says what to install."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("sheets and plots need matplotlib; pip install posemachines[report]") from error
+    made = Figure(figsize=(width, height), layout="constrained", **options)
+    FigureCanvasAgg(made)
+    return made
+
+
+def is_baseline(machine: dict) -> bool:
+    """Whether an entry of a report is no machine of stages: something the machines are compared against."""
+    return not machine.get("kinds")
+
+
+def series_colours(report: dict) -> dict[str, str]:
+    """The colour of each machine of a report; grey for a baseline."""
+    colours, number = {}, 0
+    for key, machine in report["machines"].items():
+        number += not is_baseline(machine)
+        colours[key] = SERIES_COLOURS[0 if is_baseline(machine) else 1 + (number - 1) % (len(SERIES_COLOURS) - 1)]
+    return colours
+
+
+def plot_pck_curves(report: dict):
+    """PCK over the distance allowed: the last stage of each machine bold, its earlier stages thin.
+
+    Parameters
+    ----------
+    report : dict
+        Of ``benchmarks/compare_pm_cpm.py``: the content of ``report.json``.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        It belongs to no pyplot state; save it with ``savefig``.
+
+    Raises
+    ------
+    ValueError
+        If the report has no machine.
+    ImportError
+        Without matplotlib.
+    """
+    _check_report(report)
+    made = figure(4.7, 3.2)
+    ax = made.add_subplot()
+    thresholds = np.asarray(report["protocol"]["thresholds"], float)
+    ends = {}
+    for number, (key, colour) in enumerate(series_colours(report).items()):
+        stages = report["machines"][key]["accuracy"]["stages"]
+        style = LINE_STYLES[0 if is_baseline(report["machines"][key]) else number % len(LINE_STYLES)]
+        for stage in stages[:-1]:
+            ax.plot(thresholds, stage["curve"], color=colour, linewidth=0.8, alpha=0.45)
+        ax.plot(thresholds, stages[-1]["curve"], color=colour, linewidth=2.2, linestyle=style)
+        ends[key] = stages[-1]["curve"][-1]
+    for threshold in (0.1, 0.2):
+        ax.axvline(threshold, color=QUIET, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0)
+    _dress(ax, ylabel="PCK: joints found [%]")
+    ax.set_xlabel(f"Distance allowed [× {report['protocol']['reference']}]", fontsize=MEDIUM, color=INK)
+    ax.set(xlim=(0, thresholds[-1]), ylim=(0, 100))
+    for key, height in zip(ends, _spread(list(ends.values()), 100, gap=13), strict=True):
+        label = fill(report["machines"][key]["label"], 15)
+        ax.annotate(
+            label, (1.02, height / 100), xycoords="axes fraction", va="center", fontsize=SMALL, fontweight="bold",
+            color=series_colours(report)[key], annotation_clip=False, linespacing=1.05,
+        )  # fmt: skip
+    return made
+
+
+def plot_stage_bars(report: dict, *, threshold: float = 0.2):
+    """PCK of each machine stage by stage, with 95 % intervals.
+
+    Parameters
+    ----------
+    report : dict
+        Of ``benchmarks/compare_pm_cpm.py``: the content of ``report.json``.
+    threshold : float, default=0.2
+        One of those the report quotes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the report has no machine or does not quote the threshold.
+    ImportError
+        Without matplotlib.
+    """
+    _check_report(report)
+    quoted = next(iter(report["machines"].values()))["accuracy"]["stages"][0]["pck"]
+    if str(threshold) not in quoted:
+        raise ValueError(f"the report does not quote PCK@{threshold}; it quotes {', '.join(quoted)}")
+    made = figure(4.7, 3.2)
+    ax = made.add_subplot()
+    ticks, labels, top, start = [], [], 0.0, 0.0
+    for key, colour in series_colours(report).items():
+        machine = report["machines"][key]
+        stages = machine["accuracy"]["stages"]
+        places = start + np.arange(len(stages))
+        for number, (place, stage) in enumerate(zip(places, stages, strict=True), 1):
+            top = max(top, _bar(ax, place, stage, str(threshold), colour, alpha=0.35 + 0.65 * number / len(stages)))
+        ticks.append(places.mean())
+        labels.append((fill(machine["label"], 14 if len(stages) > 1 else 6), colour))
+        start = places[-1] + 1.7
+    _dress(ax, ylabel=f"PCK@{threshold} [%], with 95 % interval")
+    ax.set(xlim=(-0.8, start - 0.9), ylim=(0, min(max(1.12 * top, 10), 112)), yticks=range(0, 101, 20))
+    ax.set_ylim(0, min(max(1.12 * top, 10), 112))
+    ax.set_xticks(ticks, [label for label, _ in labels], fontsize=SMALL, fontweight="bold")
+    for text, (_, colour) in zip(ax.get_xticklabels(), labels, strict=True):
+        text.set_color(colour)
+    ax.tick_params(axis="x", length=0, pad=14)
+    return made
+
+
+def _bar(ax, place: float, stage: dict, threshold: str, colour: str, *, alpha: float) -> float:
+    """Draw the bar of one stage; the height that it reaches with its interval."""
+    value, (low, high) = stage["pck"][threshold], stage["interval"][threshold]
+    ax.bar(place, value, width=0.86, color=colour, alpha=alpha, linewidth=0)
+    ax.errorbar(place, value, [[max(value - low, 0)], [max(high - value, 0)]], color=INK, elinewidth=1, capsize=2.5)
+    ax.annotate(
+        f"{value:.0f}", (place, high), (0, 2), textcoords="offset points", ha="center", fontsize=SMALL, color=INK
+    )
+    ax.annotate(
+        f"{stage['stage']}", (place, 0), (0, -9), textcoords="offset points", ha="center", fontsize=SMALL, color=QUIET,
+        annotation_clip=False,
+    )  # fmt: skip
+    return high
+
+
+def _check_report(report: dict) -> None:
+    if not report.get("machines"):
+        raise ValueError("the report has no machine to plot; wait until the first is finished")
+
+
+def _dress(ax, *, ylabel: str) -> None:
+    ax.set_ylabel(ylabel, fontsize=MEDIUM, color=INK)
+    ax.tick_params(labelsize=SMALL, colors=QUIET, length=2)
+    ax.grid(axis="y", color=GRID, linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.spines["bottom"].set_color(QUIET)
+
+
+def _spread(heights: list[float], top: float, *, gap: float) -> list[float]:
+    """Heights moved apart, to at least `gap` where that fits below `top`, in their order."""
+    order = np.argsort(heights, kind="stable")[::-1]
+    moved = np.array(heights, float)
+    limit = top
+    for index in order:
+        moved[index] = min(moved[index], limit)
+        limit = moved[index] - gap
+    return moved.tolist()

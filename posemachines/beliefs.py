@@ -1,0 +1,134 @@
+"""Belief maps: the grid, Gaussian targets, and decoding to joints.
+
+A belief map of a crop of H x W pixels has h x w = H / stride x W / stride cells; cell i is centred on pixel
+``stride * i + (stride - 1) / 2``. There is one map a part and, last, one for the background.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._checks import check_joints
+
+__all__ = ["cells_to_pixels", "decode", "flip_beliefs", "gaussian_beliefs", "pixels_to_cells"]
+
+NEGLIGIBLE = 0.01  # a Gaussian target is cut to zero below this share of its peak
+
+
+def cells_to_pixels(cells, stride: int):
+    """Pixel coordinates of grid coordinates (any shape, cells may be fractional)."""
+    return np.asarray(cells, np.float32) * stride + (stride - 1) / 2
+
+
+def pixels_to_cells(pixels, stride: int):
+    """Grid coordinates, fractional, of pixel coordinates; the inverse of :func:`cells_to_pixels`."""
+    return (np.asarray(pixels, np.float32) - (stride - 1) / 2) / stride
+
+
+def gaussian_beliefs(joints, shape: tuple[int, int], *, stride: int, sigma: float) -> np.ndarray:
+    """Ideal belief maps: a Gaussian of peak 1 at each labelled joint.
+
+    Parameters
+    ----------
+    joints : ndarray of shape (N, P, 3)
+        x, y in pixels of the crop, and visible; an unlabelled joint gets an all-zero map.
+    shape : (h, w)
+        Grid size, in cells.
+    stride : int
+        Pixels a cell.
+    sigma : float
+        Standard deviation, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (N, P+1, h, w), float32
+        In [0, 1]; values below 1 % of the peak are zero; the background, last, is one minus the largest part.
+
+    Raises
+    ------
+    ValueError
+        If the joints are malformed or sigma is not positive.
+
+    References
+    ----------
+    .. [1] Wei et al., "Convolutional Pose Machines", CVPR 2016, section 3.2.2.
+    """
+    if not sigma > 0:
+        raise ValueError(f"sigma must be positive, in pixels; got {sigma}")
+    joints = check_joints(joints)
+    height, width = shape
+    columns = cells_to_pixels(np.arange(width), stride)
+    rows = cells_to_pixels(np.arange(height), stride)
+    along_x = np.exp(-((columns - joints[..., :1]) ** 2) / (2 * sigma**2))
+    along_y = np.exp(-((rows - joints[..., 1:2]) ** 2) / (2 * sigma**2))
+    parts = along_y[..., :, None] * along_x[..., None, :] * joints[..., 2, None, None]
+    parts[parts < NEGLIGIBLE] = 0
+    background = 1 - parts.max(1, keepdims=True)
+    return np.concatenate([parts, background], axis=1).astype(np.float32)
+
+
+def decode(beliefs, *, stride: int, refine: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Joints from belief maps: each part's peak, refined below the size of a cell.
+
+    Parameters
+    ----------
+    beliefs : ndarray of shape (N, P+1, h, w)
+        Background last; it is not decoded.
+    stride : int
+        Pixels a cell.
+    refine : bool, default=True
+        Move the peak to the top of the parabola through it and its two neighbours, in x and in y apart;
+        never further than half a cell, and not across the border.
+
+    Returns
+    -------
+    joints : ndarray of shape (N, P, 2), float32
+        x, y in pixels of the crop.
+    scores : ndarray of shape (N, P), float32
+        Belief at the peak cell.
+
+    Notes
+    -----
+    The papers take the plain argmax; ``refine=False`` does so. Of several equal maxima the first in row order wins.
+    """
+    beliefs = np.asarray(beliefs)
+    if beliefs.ndim != 4 or beliefs.shape[1] < 2:
+        raise ValueError(f"beliefs must be (N, P+1, h, w) with the background last; got shape {beliefs.shape}")
+    parts = beliefs[:, :-1]
+    n, n_parts, height, width = parts.shape
+    flat = parts.reshape(n, n_parts, -1)
+    best = flat.argmax(-1)
+    scores = np.take_along_axis(flat, best[..., None], -1)[..., 0].astype(np.float32)
+    row, column = np.divmod(best, width)
+    cells = np.stack([column, row], -1).astype(np.float32)
+    if refine:
+        person, part = np.ogrid[:n, :n_parts]
+        for axis, (place, size) in enumerate(((column, width), (row, height))):
+            before, after = np.maximum(place - 1, 0), np.minimum(place + 1, size - 1)
+            low = parts[person, part, row, before] if axis == 0 else parts[person, part, before, column]
+            high = parts[person, part, row, after] if axis == 0 else parts[person, part, after, column]
+            curvature = 2 * scores - low - high
+            inside = (place > 0) & (place < size - 1) & (curvature > 0)
+            shift = np.divide(high - low, 2 * curvature, out=np.zeros_like(scores), where=inside)
+            cells[..., axis] += np.clip(shift, -0.5, 0.5)
+    return cells_to_pixels(cells, stride), scores
+
+
+def flip_beliefs(beliefs, flip_order) -> np.ndarray:
+    """Belief maps of the mirrored picture: columns reversed, left and right parts exchanged.
+
+    Parameters
+    ----------
+    beliefs : ndarray of shape (N, P+1, h, w)
+    flip_order : sequence of P ints
+        :attr:`Skeleton.flip_order <posemachines.Skeleton.flip_order>`.
+
+    Returns
+    -------
+    ndarray of shape (N, P+1, h, w)
+        A copy.
+    """
+    order = [*flip_order, len(flip_order)]
+    if np.ndim(beliefs) != 4 or np.shape(beliefs)[1] != len(order):
+        raise ValueError(f"beliefs must be (N, {len(order)}, h, w) for this flip order; got {np.shape(beliefs)}")
+    return np.ascontiguousarray(np.asarray(beliefs)[:, order, :, ::-1])

@@ -1,0 +1,7 @@
+"""Convolutional stages, and their training by back-propagation. Needs torch."""
+
+from .machine import ConvPoseMachine
+from .stage import ConvStage
+from .training import JointTraining
+
+__all__ = ["ConvPoseMachine", "ConvStage", "JointTraining"]

@@ -1,0 +1,63 @@
+"""Where the convolutions run, and in which precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["choose_device", "choose_precision", "threads"]
+
+_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def choose_device(device: str) -> torch.device:
+    """The torch device of "auto" (CUDA where there is one), "cpu", "cuda" or "cuda:<index>"; ValueError otherwise."""
+    n_cuda = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        return torch.device("cuda" if n_cuda else "cpu")
+    try:
+        chosen = torch.device(device)
+    except (RuntimeError, TypeError):
+        chosen = None
+    if chosen is None or chosen.type not in ("cpu", "cuda"):
+        raise ValueError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:0'; got {device!r}")
+    if chosen.type == "cuda" and (chosen.index or 0) >= n_cuda:
+        raise ValueError(
+            f"device is {device!r} but torch sees {n_cuda} CUDA devices; pass device='cpu' or 'auto', "
+            "or install a torch build for your GPU"
+        )
+    return chosen
+
+
+def choose_precision(precision: str, device: torch.device) -> torch.dtype:
+    """Number format of the convolutions; torch.float32 means no autocast.
+
+    "auto" is bfloat16 where the device multiplies matrices of it (CUDA; CPUs with AMX), float16 on older CUDA
+    devices and float32 otherwise: on CPUs that have bfloat16 instructions but no AMX, the training step was
+    measured 1.6 times slower in bfloat16.
+    """
+    if precision == "auto":
+        if device.type == "cuda":
+            return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
+    if precision not in _PRECISIONS:
+        raise ValueError(f"precision must be 'auto', {', '.join(map(repr, _PRECISIONS))}; got {precision!r}")
+    if precision == "float16" and device.type == "cpu":
+        raise ValueError("precision 'float16' needs a CUDA device; on the CPU pass 'auto', 'bfloat16' or 'float32'")
+    return _PRECISIONS[precision]
+
+
+@contextmanager
+def threads(n_jobs: int | None) -> Iterator[None]:
+    """Run torch on `n_jobs` threads (None: as it is; -1: all cores), and restore their number."""
+    before = torch.get_num_threads()
+    if n_jobs is not None:
+        if n_jobs == 0:
+            raise ValueError("n_jobs must be None, a positive number of threads, or -1 for all; got 0")
+        torch.set_num_threads(n_jobs if n_jobs > 0 else max(1, (torch.multiprocessing.cpu_count() or 1) + 1 + n_jobs))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,184 @@
+"""Machines in files: arrays and JSON, nothing that is executed on loading."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from .machine import SequentialMachine
+from .skeleton import Skeleton
+from .stage import Stage
+
+__all__ = ["load", "save_machine"]
+
+FORMAT = "posemachines machine"
+VERSION = 1
+_STAGES = {"ForestStage": "posemachines.forest", "ConvStage": "posemachines.conv"}
+_MACHINES = {
+    "SequentialMachine": "posemachines.machine",
+    "PoseMachine": "posemachines.forest",
+    "ConvPoseMachine": "posemachines.conv",
+}
+_MADE_ON_LOADING = ("stages", "stage", "skeleton", "training")  # parameters that are objects
+
+
+def save_machine(machine: SequentialMachine, path: str | Path) -> None:
+    """Write a fitted machine into one file.
+
+    Parameters
+    ----------
+    machine : SequentialMachine
+        Fitted; its stages keep what they learned as arrays (:meth:`posemachines.Stage.get_state`).
+    path : path
+        Written under a temporary name and renamed, so that a crash leaves an older file as it was.
+
+    Raises
+    ------
+    NotFittedError
+        Before `fit`.
+    TypeError
+        If a parameter of a stage is not text, a number, a list or None, or its state holds objects.
+
+    Notes
+    -----
+    The file is a zip of ``.npy`` arrays and ``machine.json``. An array that several stages share is stored once.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    stages = []
+    for stage in machine._fitted_stages():
+        keys = {}
+        for name, array in stage.get_state().items():
+            array = np.asarray(array)
+            content = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode() + array.tobytes()).hexdigest()[:24]
+            arrays[content] = array
+            keys[name] = content
+        stages.append(
+            {
+                "class": type(stage).__name__,
+                "parameters": _plain(stage.get_params(deep=False), type(stage).__name__),
+                "uses_beliefs": stage.uses_beliefs_,
+                "arrays": keys,
+            }
+        )
+    own = {key: value for key, value in machine.get_params(deep=False).items() if key not in _MADE_ON_LOADING}
+    skeleton = machine.skeleton_
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "class": type(machine).__name__ if type(machine).__name__ in _MACHINES else "SequentialMachine",
+        "parameters": _plain(own, type(machine).__name__),
+        "skeleton": {name: getattr(skeleton, name) for name in ("name", *_SKELETON_FIELDS)},
+        "stages": stages,
+    }
+    path = Path(path)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as stream:
+            encoded = np.frombuffer(json.dumps(description).encode(), np.uint8)
+            np.savez_compressed(stream, machine=encoded, **arrays)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: str | Path, *, stage_classes: Iterable[type[Stage]] = ()) -> SequentialMachine:
+    """A fitted machine from its file.
+
+    Parameters
+    ----------
+    path : path
+        Written by :meth:`SequentialMachine.save`.
+    stage_classes : iterable of Stage subclasses, optional
+        Your own stages that the file may name; those of the library are known.
+
+    Returns
+    -------
+    SequentialMachine
+        Predicts as the one that was saved; a subclass where one was saved. Its ``training`` is the default one.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is not such a file, is damaged, comes from a newer version, or names an unknown stage.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no machine at {path}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        description = json.loads(arrays.pop("machine").tobytes())
+        known = {
+            name: getattr(importlib.import_module(home), name)
+            for name, home in _STAGES.items()
+            if _names(description, name)
+        }
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is not a machine's file, or is damaged ({error})") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise ValueError(f"{path} is not a machine's file: its format is not {FORMAT!r}")
+    if description.get("version") != VERSION:
+        raise ValueError(f"{path} has version {description.get('version')}; this library reads {VERSION}: update it")
+    known.update({cls.__name__: cls for cls in stage_classes})
+    try:
+        return _rebuild(description, arrays, known)
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is damaged or was not written by this library: {error!r}") from error
+
+
+_SKELETON_FIELDS = ("parts", "limbs", "pairs", "reference", "levels")
+
+
+def _names(description, stage_class: str) -> bool:
+    stages = description.get("stages", []) if isinstance(description, dict) else []
+    return any(isinstance(stage, dict) and stage.get("class") == stage_class for stage in stages)
+
+
+def _rebuild(description: dict, arrays: dict[str, np.ndarray], known: dict[str, type[Stage]]) -> SequentialMachine:
+    skeleton = Skeleton(**description["skeleton"])
+    stages = []
+    for saved in description["stages"]:
+        if saved["class"] not in known:
+            raise ValueError(f"the file names the stage {saved['class']!r}, which is unknown; pass stage_classes=[...]")
+        stage = known[saved["class"]](**saved["parameters"])
+        stage.n_parts_, stage.skeleton_ = skeleton.n_parts, skeleton
+        stage.uses_beliefs_ = bool(saved["uses_beliefs"])
+        stage.set_state({name: arrays[content] for name, content in saved["arrays"].items()})
+        stages.append(stage)
+    if not stages:
+        raise ValueError("the file holds a machine without stages")
+    name = description["class"]
+    cls = getattr(importlib.import_module(_MACHINES[name]), name)
+    made = {"stages": [type(stage)(**stage.get_params()) for stage in stages]}
+    if name != "SequentialMachine":
+        made = {"stage": made["stages"][0]}
+    machine = cls(**made, skeleton=skeleton, **description["parameters"])
+    machine.stages_, machine.skeleton_ = stages, skeleton
+    return machine
+
+
+def _plain(parameters: dict, owner: str) -> dict:
+    """Parameters as JSON knows them; TypeError where one is an object."""
+    try:
+        return json.loads(json.dumps(parameters, default=_number))
+    except TypeError as error:
+        raise TypeError(
+            f"{owner} cannot be saved: {error}; its parameters must be text, numbers, lists or None"
+        ) from None
+
+
+def _number(value):
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a parameter is a {type(value).__name__}")

@@ -1,0 +1,42 @@
+"""The classic Pose Machine."""
+
+from __future__ import annotations
+
+from ..machine import RepeatedStageMachine
+from .stage import ForestStage
+
+__all__ = ["PoseMachine"]
+
+
+class PoseMachine(RepeatedStageMachine):
+    """Pose Machine: stages of random forests on hand-made features, trained greedily on out-of-fold beliefs.
+
+    Parameters
+    ----------
+    n_stages : int, default=3
+        Number of stages T.
+    stage : ForestStage, optional
+        What each stage is a copy of; ``ForestStage()`` by default. Its parameters are reached as ``stage__n_trees``.
+    skeleton, training, flip, batch_size, random_state, verbose
+        As in :class:`SequentialMachine <posemachines.SequentialMachine>`.
+
+    Attributes
+    ----------
+    stages_ : list of ForestStage
+    skeleton_ : Skeleton
+
+    Examples
+    --------
+    >>> from posemachines import ForestStage, PoseMachine
+    >>> machine = PoseMachine(stage=ForestStage(n_trees=20), skeleton="lsp", random_state=0)
+    >>> machine.get_params()["stage__n_trees"]
+    20
+
+    References
+    ----------
+    .. [1] Ramakrishna, Munoz, Hebert, Bagnell and Sheikh, "Pose Machines: Articulated Pose Estimation via Inference
+       Machines", ECCV 2014.
+    """
+
+    def _default_stage(self) -> ForestStage:
+        return ForestStage()

@@ -1,0 +1,112 @@
+"""Which cells of which people a forest stage learns from, and what they show."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..beliefs import pixels_to_cells
+from .psi import find_peaks
+
+__all__ = ["draw_cells", "label_cells", "unknown_people"]
+
+AMBIGUOUS = -1
+
+
+def label_cells(joints, shape: tuple[int, int], *, stride: int, positive_radius: float, background_radius: float):
+    """Class of every cell.
+
+    Parameters
+    ----------
+    joints : float32 ndarray of shape (N, P, 3)
+        x, y in pixels of the crop, and visible.
+    shape : (h, w)
+        Grid size, in cells.
+    stride : int
+        Pixels a cell.
+    positive_radius, background_radius : float
+        In cells: up to the first from the nearest labelled joint a cell shows its part, from the second on it is
+        background, between them neither.
+
+    Returns
+    -------
+    int16 ndarray of shape (N, h, w)
+        Part 0 .. P-1, P for the background, -1 for neither.
+    """
+    height, width = shape
+    places = pixels_to_cells(joints[..., :2], stride)
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    nearest = np.full((len(joints), height, width), np.inf, np.float32)
+    labels = np.full(nearest.shape, joints.shape[1], np.int16)
+    for part in range(joints.shape[1]):
+        x, y = places[:, part, :, None, None].swapaxes(0, 1)
+        distance = np.hypot(rows - y, columns - x)
+        distance[joints[:, part, 2] == 0] = np.inf
+        closer = distance < nearest
+        nearest[closer] = distance[closer]
+        labels[closer & (distance <= background_radius)] = part
+    labels[(nearest > positive_radius) & (nearest <= background_radius)] = AMBIGUOUS
+    return labels
+
+
+def unknown_people(joints) -> np.ndarray:
+    """People of whom some part is not labelled, so that an empty place may show it: bool (N,).
+
+    A part that is labelled in nobody is not learned and does not count. If that leaves no one, nobody is unknown:
+    then background is taken anywhere off the labelled joints, for it cannot be had more cleanly.
+    """
+    visible = joints[..., 2] > 0
+    unknown = (~visible & visible.any(0)).any(1)
+    return np.zeros_like(unknown) if unknown.all() else unknown
+
+
+def draw_cells(labels, previous, n_background: int, *, hard_share: float, max_cells: int, random):
+    """Draw the training cells.
+
+    Parameters
+    ----------
+    labels : int16 ndarray of shape (N, h, w)
+        From :func:`label_cells`; people from whom no background may be taken have none (-1 instead).
+    previous : float32 ndarray of shape (N, P+1, h, w) or None
+        Beliefs of the stage before.
+    n_background : int
+        Background cells a person, on average.
+    hard_share : float
+        Share of the background cells that are false peaks of the previous beliefs, strongest first.
+    max_cells : int
+        Cells in all.
+    random : numpy.random.RandomState
+
+    Returns
+    -------
+    int32 ndarray of shape (n, 3)
+        Person, row and column, in this order.
+    """
+    background = labels.max() if previous is None else previous.shape[1] - 1
+    is_background = labels == background
+    usable = np.flatnonzero(is_background.any((1, 2)))
+    chosen = (labels >= 0) & ~is_background
+    quota = int(np.ceil(n_background * len(labels) / max(len(usable), 1)))
+    for person in usable:
+        free = is_background[person].ravel().copy()
+        hard = np.empty(0, int)
+        if previous is not None and hard_share > 0:
+            hard = _false_peaks(previous[person], free, int(round(hard_share * quota)))
+            free[hard] = False
+        rest = np.flatnonzero(free)
+        rest = random.choice(rest, min(quota - len(hard), len(rest)), replace=False)
+        chosen[person].ravel()[np.concatenate([hard, rest])] = True
+    cells = np.argwhere(chosen).astype(np.int32)
+    if len(cells) > max_cells:
+        cells = cells[np.sort(random.choice(len(cells), max_cells, replace=False))]
+    return cells
+
+
+def _false_peaks(beliefs, free, n_peaks: int) -> np.ndarray:
+    """Cells among the `free` ones at which a belief map of a part peaks, strongest first, at most `n_peaks`."""
+    width = beliefs.shape[-1]
+    peaks = find_peaks(beliefs[None, :-1], n_peaks=4).reshape(-1, 3)
+    peaks = peaks[np.argsort(-peaks[:, 2], kind="stable")]
+    cells = (peaks[:, 0] * width + peaks[:, 1]).astype(int)
+    cells = cells[free[cells]]
+    first = np.sort(np.unique(cells, return_index=True)[1])
+    return cells[first[:n_peaks]]

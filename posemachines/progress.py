@@ -1,0 +1,14 @@
+"""Progress bars, shown where the caller asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tqdm import tqdm
+
+__all__ = ["progress"]
+
+
+def progress(iterable: Iterable, description: str, *, shown: bool, total: int | None = None) -> tqdm:
+    """A progress bar over `iterable` with the time left; silent unless `shown`."""
+    return tqdm(iterable, description, total=total, disable=not shown, leave=True, dynamic_ncols=True)

@@ -1,0 +1,45 @@
+"""Shared fixtures and the options that choose slow tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posemachines.testing import SKELETON, make_dots
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests that need minutes, too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="needs minutes; give --slow"))
+
+
+@pytest.fixture(scope="session")
+def lspet_root() -> Path:
+    """Folder of the photographs; skips where there is none."""
+    places = [os.environ.get("POSEMACHINES_DATA"), Path(__file__).parents[2] / "shared" / "data"]
+    for place in places:
+        if place and (Path(place) / "lspet" / "joints.mat").is_file():
+            return Path(place) / "lspet"
+    pytest.skip("no photographs: set POSEMACHINES_DATA to the folder that holds lspet/")
+
+
+@pytest.fixture(scope="session")
+def dots():
+    """(images, joints, skeleton) of forty people of three coloured dots; grid 5 x 7."""
+    images, joints = make_dots(40)
+    return images, joints, SKELETON
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

@@ -1,0 +1,199 @@
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+from posemachines.beliefs import decode, gaussian_beliefs
+from posemachines.conv import ConvStage, JointTraining
+from posemachines.skeleton import Skeleton
+from posemachines.stage import Stage
+
+from conftest import DOTS, draw_dots, tiny_stage
+
+LEARNS = {"epochs": 40, "learning_rate": 5e-3, "rotation": 10.0, "colour": 0.0, "sigma": 4.0}
+UNPAIRED = Skeleton("dots", ("red", "green", "blue"))
+
+
+def mean_error(beliefs, joints):
+    found, _ = decode(beliefs, stride=4)
+    return np.linalg.norm(found - joints[..., :2], axis=-1).mean()
+
+
+@pytest.fixture(scope="module")
+def joint(dots):
+    """Three stages, trained together for a moment."""
+    return JointTraining().fit_stages([tiny_stage()] * 3, *dots, DOTS)
+
+
+@pytest.fixture(scope="module")
+def learned():
+    images, joints = draw_dots(96, height=32, width=40)
+    return JointTraining().fit_stages([tiny_stage(**LEARNS)] * 2, images, joints, UNPAIRED)
+
+
+def run(stages, images):
+    features, previous, staged = stages[0].features(images), None, []
+    for stage in stages:
+        previous = stage.predict(images, previous, features=features)
+        staged.append(previous)
+    return staged
+
+
+def test_a_first_stage_learns_dots():
+    images, joints = draw_dots(96, height=32, width=40)
+    stage = tiny_stage(**LEARNS).fit(images, None, joints, skeleton=UNPAIRED)
+    new, truth = draw_dots(32, height=32, width=40, seed=1)
+    beliefs = stage.predict(new)
+    assert beliefs.shape == (32, 4, 8, 10) and beliefs.dtype == np.float32
+    assert mean_error(beliefs, truth) < 2
+    assert stage.history_[-1]["loss"][0] < 0.5 * stage.history_[0]["loss"][0]
+    assert not stage.uses_beliefs_
+
+
+def test_a_later_stage_reads_the_beliefs_it_is_given():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (96, 32, 40, 3), np.uint8)  # tells nothing: only the beliefs do
+    _, joints = draw_dots(96, height=32, width=40)
+    previous = gaussian_beliefs(joints, (8, 10), stride=4, sigma=4.0)
+    stage = tiny_stage(**LEARNS).fit(images, previous, joints, skeleton=UNPAIRED)
+    assert stage.uses_beliefs_
+    _, truth = draw_dots(32, height=32, width=40, seed=1)
+    new = rng.integers(0, 256, (32, 32, 40, 3), np.uint8)
+    assert mean_error(stage.predict(new, gaussian_beliefs(truth, (8, 10), stride=4, sigma=4.0)), truth) < 2
+
+
+def test_joint_training_learns_in_every_stage(learned):
+    images, joints = draw_dots(32, height=32, width=40, seed=1)
+    assert all(mean_error(beliefs, joints) < 2 for beliefs in run(learned, images))
+    first, last = learned[0].history_[0]["loss"], learned[0].history_[-1]["loss"]
+    assert len(last) == 2 and all(end < 0.5 * start for start, end in zip(first, last, strict=True))
+
+
+def test_beliefs_have_the_height_of_the_targets(learned):
+    images, _ = draw_dots(32, height=32, width=40, seed=1)
+    beliefs = run(learned, images)[-1]
+    assert 0.5 < beliefs[:, :-1].max((2, 3)).mean() < 1.2
+    assert -0.3 < beliefs.min() and beliefs.max() < 1.5
+
+
+def test_stages_of_joint_training_are_fitted_clones_that_share_a_trunk(dots):
+    stages = [tiny_stage() for _ in range(2)]
+    fitted = JointTraining().fit_stages(stages, *dots, DOTS)
+    assert all(not hasattr(stage, "network_") for stage in stages)
+    assert fitted[0].network_.trunk is fitted[1].network_.trunk
+    assert [stage.uses_beliefs_ for stage in fitted] == [False, True]
+    assert all(stage.n_parts_ == 3 and stage.skeleton_ == DOTS for stage in fitted)
+
+
+def test_a_shared_trunk_counts_once(joint):
+    first, second, third = (stage.complexity()["parameters"] for stage in joint)
+    trunk = sum(weight.numel() for weight in joint[0].network_.trunk.parameters())
+    assert first > trunk and second == third
+    assert second == sum(weight.numel() for weight in joint[1].network_.heads.parameters())
+
+
+def test_unequal_axes_and_another_size_at_prediction(joint):
+    images, _ = draw_dots(2)
+    assert [beliefs.shape for beliefs in run(joint, images)] == [(2, 4, 5, 7)] * 3
+    other, _ = draw_dots(2, height=36, width=64)
+    assert run(joint, other)[-1].shape == (2, 4, 9, 16)
+
+
+def test_many_people_at_once_are_as_one_by_one(joint):
+    images, _ = draw_dots(70)
+    together = run(joint, images)[-1]
+    alone = np.concatenate([run(joint, images[index : index + 1])[-1] for index in (0, 69)])
+    assert np.allclose(together[[0, 69]], alone, atol=1e-3)
+
+
+def test_a_rebuilt_stage_predicts_identically(joint, dots, tmp_path):
+    images, _ = dots
+    rebuilt = []
+    for number, stage in enumerate(joint):
+        np.savez(tmp_path / f"{number}.npz", **stage.get_state())
+        with np.load(tmp_path / f"{number}.npz", allow_pickle=False) as state:
+            copied = clone(stage)
+            copied.set_state(dict(state))
+        copied.n_parts_, copied.skeleton_, copied.uses_beliefs_ = 3, DOTS, stage.uses_beliefs_
+        rebuilt.append(copied)
+    for ours, theirs in zip(run(joint, images), run(rebuilt, images), strict=True):
+        assert np.array_equal(ours, theirs)
+    assert len({stage.feature_key for stage in joint + rebuilt}) == 1
+    assert [stage.complexity() for stage in rebuilt] == [stage.complexity() for stage in joint]
+    assert rebuilt[1].history_ == joint[1].history_
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda stage: pickle.loads(pickle.dumps(stage))])
+def test_copies_predict_identically(joint, dots, copied):
+    stages = copied(joint)
+    assert np.array_equal(run(stages, dots[0])[-1], run(joint, dots[0])[-1])
+    assert stages[0].network_.trunk is stages[2].network_.trunk
+
+
+def test_clone_keeps_the_settings_only(joint):
+    copied = clone(joint[0])
+    assert copied.get_params() == joint[0].get_params()
+    assert not hasattr(copied, "network_")
+
+
+def test_the_number_of_threads_is_restored(dots):
+    before = torch.get_num_threads()
+    tiny_stage(n_jobs=2, epochs=1).fit(dots[0], None, dots[1]).predict(dots[0])
+    assert torch.get_num_threads() == before
+
+
+def test_bfloat16_predicts_nearly_the_same(joint, dots):
+    images, _ = dots
+    stages = copy.deepcopy(joint)
+    for stage in stages:
+        stage.set_params(precision="bfloat16")
+    assert np.allclose(run(stages, images)[-1], run(joint, images)[-1], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"device": "cuda:7"}, "torch sees .* CUDA devices; pass device='cpu'"),
+        ({"device": "abacus"}, "device must be 'auto'"),
+        ({"precision": "float8"}, "precision must be 'auto'"),
+        ({"precision": "float16"}, "needs a CUDA device"),
+        ({"stride": 8}, "stride must be 4"),
+        ({"feature_width": 18}, "multiple of 4"),
+        ({"epochs": 0}, "epochs must be positive"),
+        ({"scale": (1.2, 0.8)}, "scale must be"),
+        ({"n_jobs": 0}, "n_jobs must be"),
+    ],
+)
+def test_settings_that_cannot_be_trained_with(dots, settings, message):
+    with pytest.raises(ValueError, match=message):
+        tiny_stage(**settings).fit(dots[0], None, dots[1])
+
+
+class Echo(Stage):
+    def _fit(self, images, previous, joints):
+        pass
+
+    def _predict(self, features, previous):
+        return previous
+
+
+@pytest.mark.parametrize(
+    ("stages", "supervision", "message"),
+    [
+        ([ConvStage(), Echo()], "all", "stage 2 is a Echo but joint training needs ConvStages"),
+        ([ConvStage(), ConvStage(epochs=3)], "all", "stage 2 has epochs=3 but stage 1 has"),
+        ([], "all", "stages is empty"),
+        ([ConvStage()], "first", "supervision must be 'all' or 'last'"),
+    ],
+)
+def test_stages_that_cannot_be_trained_together(dots, stages, supervision, message):
+    with pytest.raises(ValueError, match=message):
+        JointTraining(supervision).fit_stages(stages, *dots, DOTS)
+
+
+def test_joint_training_without_a_label_is_refused(dots):
+    with pytest.raises(ValueError, match="no joint is labelled"):
+        JointTraining().fit_stages([tiny_stage()], dots[0], dots[1] * [1, 1, 0], DOTS)

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+
+from posemachines.forest import samples
+
+SHAPE = 6, 9
+STRIDE = 4
+BACKGROUND = 3
+
+
+def at(*cells):
+    """Joints (1, P, 3) centred on cells (row, column); None is not labelled."""
+    joints = np.zeros((1, len(cells), 3), np.float32)
+    for part, cell in enumerate(cells):
+        if cell is not None:
+            joints[0, part] = cell[1] * STRIDE + 1.5, cell[0] * STRIDE + 1.5, 1
+    return joints
+
+
+def label(joints, positive=0.75, background=2):
+    return samples.label_cells(joints, SHAPE, stride=STRIDE, positive_radius=positive, background_radius=background)
+
+
+def draw(labels, previous=None, n_background=5, hard_share=1.0, max_cells=1000):
+    return samples.draw_cells(
+        labels, previous, n_background, hard_share=hard_share, max_cells=max_cells, random=np.random.RandomState(0)
+    )
+
+
+def test_a_joint_is_surrounded_by_a_ring_that_teaches_nothing():
+    labels = label(at((2, 3), None, None))[0]
+    assert labels[2, 3] == 0
+    assert labels[2, 4] == labels[2, 5] == labels[1, 2] == samples.AMBIGUOUS
+    assert labels[2, 6] == labels[0, 0] == BACKGROUND
+    assert (labels == 0).sum() == 1
+
+
+def test_the_nearest_joint_wins():
+    labels = label(at((2, 3), (2, 4), (5, 8)), positive=1.5)[0]
+    assert labels[2, 2] == labels[2, 3] == 0
+    assert labels[2, 4] == labels[2, 5] == 1
+    assert labels[5, 8] == 2
+
+
+def test_a_joint_between_cells_has_at_least_one():
+    joints = at((2.5, 3.5), None, None)
+    assert (label(joints) == 0).sum() == 4
+
+
+def test_a_joint_outside_the_crop_has_no_cell():
+    assert (label(at((-3, 3), None, None)) == BACKGROUND).all()
+
+
+def test_unlabelled_joints_have_no_cell_wherever_their_coordinates_point():
+    joints = at((2, 3), (0, 7), (5, 0))
+    joints[0, 1:, 2] = 0
+    assert set(np.unique(label(joints))) == {samples.AMBIGUOUS, 0, BACKGROUND}
+
+
+def test_people_with_an_unlabelled_part_are_unknown():
+    joints = np.ones((3, 4, 3))
+    joints[1, 2, 2] = 0
+    joints[:, 3, 2] = 0  # a part that nobody has does not count
+    assert samples.unknown_people(joints).tolist() == [False, True, False]
+
+
+def test_where_nobody_is_complete_nobody_is_unknown():
+    joints = np.ones((2, 2, 3))
+    joints[[0, 1], [0, 1], 2] = 0
+    assert not samples.unknown_people(joints).any()
+
+
+def test_all_positives_and_some_background_are_drawn():
+    labels = label(np.concatenate([at((1, 1), (3, 4), (5, 8)), at((5, 5), (3, 0), (0, 8))]))
+    cells = draw(labels)
+    drawn = labels[tuple(cells.T)]
+    assert np.bincount(drawn).tolist() == [2, 2, 2, 10]
+    assert (np.diff(cells[:, 0]) >= 0).all()
+    assert len(np.unique(cells, axis=0)) == len(cells)
+
+
+def test_background_that_one_person_may_not_give_another_does():
+    labels = label(np.concatenate([at((1, 1), (3, 4), (5, 8)), at((5, 5), (3, 0), None)]))
+    labels[1][labels[1] == BACKGROUND] = samples.AMBIGUOUS
+    cells = draw(labels, np.zeros((2, 4, *SHAPE), np.float32))
+    drawn = labels[tuple(cells.T)]
+    assert (drawn == BACKGROUND).sum() == 10
+    assert (cells[drawn == BACKGROUND, 0] == 0).all()
+
+
+@pytest.mark.parametrize("share", [0, 0.4])
+def test_hard_negatives_are_the_strongest_false_peaks(share):
+    previous = np.zeros((1, 4, *SHAPE), np.float32)
+    previous[0, 0, 1, 1] = 0.9  # true
+    previous[0, 0, 5, 1] = 0.8
+    previous[0, 1, 0, 8] = 0.7
+    previous[0, BACKGROUND, 3, 5] = 1  # the background has no false peaks
+    labels = label(at((1, 1), (3, 4), (5, 8)))
+    cells = draw(labels, previous, hard_share=share).tolist()
+    assert ([0, 5, 1] in cells and [0, 0, 8] in cells) == (share > 0)
+    assert np.bincount(labels[tuple(np.transpose(cells))])[BACKGROUND] == 5
+
+
+def test_the_number_of_cells_is_bounded():
+    labels = label(at((1, 1), (3, 4), (5, 8)))
+    assert len(draw(labels, max_cells=4)) == 4
+    assert len(draw(labels, n_background=10**6)) == (labels >= 0).sum()

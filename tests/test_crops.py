@@ -1,0 +1,127 @@
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posemachines.crops import box_frame, crop_transform, cut_crop, joints_frame, read_photo, to_crop, to_photo, to_rgb
+
+
+@given(
+    st.tuples(st.floats(-500, 5000), st.floats(-500, 5000)),
+    st.floats(5, 5000),
+    st.integers(16, 512),
+    st.floats(0.1, 1.5),
+)
+def test_photo_to_crop_and_back(centre, scale, size, fill):
+    transform = crop_transform(centre, scale, size, fill=fill)
+    points = np.array([[centre[0], centre[1]], [centre[0] + scale, centre[1] - scale / 3]])
+    there = to_crop(points, transform)
+    assert there[0] == pytest.approx([(size - 1) / 2] * 2)
+    assert there[1, 0] - there[0, 0] == pytest.approx(fill * size)
+    np.testing.assert_allclose(to_photo(there, transform), points, atol=1e-3)
+
+
+def test_one_transform_a_person(rng):
+    transforms = np.stack([crop_transform((50, 60), 40, 64, fill=0.7), crop_transform((10, 5), 90, 64, fill=0.7)])
+    points = rng.uniform(0, 100, (2, 3, 2))
+    together = to_crop(points, transforms)
+    for person in range(2):
+        np.testing.assert_allclose(together[person], to_crop(points[person], transforms[person]))
+    np.testing.assert_allclose(to_photo(together, transforms), points)
+
+
+@pytest.mark.parametrize("scale", [20.0, 60.0, 200.0, 700.0])
+def test_pixels_move_as_points_do(scale):
+    """A blurred dot in the photo is found, by its centre of mass, where to_crop says."""
+    photo = np.zeros((300, 420, 3), np.uint8)
+    x, y = 207.0, 141.0
+    cv2.circle(photo, (int(x), int(y)), round(max(scale / 12, 2)), (255, 255, 255), -1)
+    transform = crop_transform((x + scale * 0.1, y - scale * 0.2), scale, 64, fill=0.7)
+    crop = cut_crop(photo, transform, 64).astype(float)[..., 0]
+    corner = to_crop(np.array([[-0.5, -0.5], [419.5, 299.5]]), transform)
+    columns, rows = np.meshgrid(np.arange(64), np.arange(64))
+    inside = (columns > corner[0, 0]) & (columns < corner[1, 0]) & (rows > corner[0, 1]) & (rows < corner[1, 1])
+    weight = np.where(inside & (crop > 10), crop, 0)
+    weight[np.hypot(columns - to_crop([[x, y]], transform)[0, 0], rows - to_crop([[x, y]], transform)[0, 1]) > 12] = 0
+    found = np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
+    assert np.abs(found - to_crop([[x, y]], transform)[0]).max() < 0.2
+
+
+def test_outside_of_the_photo_is_grey():
+    crop = cut_crop(np.zeros((10, 10, 3), np.uint8), crop_transform((4.5, 4.5), 10, 40, fill=0.5), 40)
+    assert (crop[0] == 128).all()
+    assert (crop[20, 20] == 0).all()
+
+
+def test_frames_of_joints_and_boxes():
+    joints = np.array([[[10, 20, 1], [30, 100, 1], [-999, 5, 0]], [[5, 5, 1], [0, 0, 0], [0, 0, 0]], np.zeros((3, 3))])
+    centre, scale = joints_frame(joints)
+    np.testing.assert_allclose(centre[:2], [[20, 60], [5, 5]])
+    np.testing.assert_allclose(scale[:2], [80, 1])
+    assert np.isnan(centre[2]).all()
+    assert np.isnan(scale[2])
+    centre, scale = box_frame([[0, 0, 11, 5]])
+    np.testing.assert_allclose(centre, [[5, 2]])
+    assert scale == [11]
+    with pytest.raises(ValueError, match="positive width"):
+        box_frame([[0, 0, 0, 5]])
+    with pytest.raises(ValueError, match=r"\(N, 4\)"):
+        box_frame([0, 0, 4, 5])
+
+
+@pytest.mark.parametrize(
+    "arguments", [((np.nan, 1), 10, 64, 0.7), ((1, 1), 0, 64, 0.7), ((1, 1), 5, 0, 0.7), ((1, 1), 5, 64, -1)]
+)
+def test_impossible_frames_are_refused(arguments):
+    *start, fill = arguments
+    with pytest.raises(ValueError, match="must be"):
+        crop_transform(*start, fill=fill)
+
+
+def test_pictures_in_memory_become_rgb(rng):
+    grey = rng.integers(0, 255, (6, 8), np.uint8)
+    for picture in (grey, grey[..., None]):
+        np.testing.assert_array_equal(to_rgb(picture), np.stack([grey] * 3, -1))
+    assert (to_rgb(grey > 100)[..., 0] == (grey > 100) * 255).all()
+    rgba = np.dstack([grey, grey, grey, np.full_like(grey, 255)])
+    np.testing.assert_array_equal(to_rgb(rgba), rgba[..., :3])
+    rgba[..., 3] = 0
+    assert (to_rgb(rgba) == 128).all(), "what is transparent is grey"
+
+
+@pytest.mark.parametrize(
+    ("photo", "message"),
+    [
+        (np.zeros((4, 4, 3)), "must be uint8"),
+        (np.zeros((4, 4, 2), np.uint8), "got shape"),
+        (np.zeros((0, 4, 3), np.uint8), "got shape"),
+        (np.zeros(4, np.uint8), "got shape"),
+    ],
+)
+def test_other_pictures_are_refused(photo, message):
+    with pytest.raises(ValueError, match=message):
+        to_rgb(photo)
+
+
+def test_files(tmp_path, rng):
+    photo = rng.integers(0, 255, (40, 60, 3), np.uint8)
+    path = tmp_path / "photo ü.png"
+    cv2.imencode(".png", photo[..., ::-1])[1].tofile(path)
+    np.testing.assert_array_equal(read_photo(path), photo)
+    grey = tmp_path / "grey.png"
+    cv2.imencode(".png", photo[..., 0])[1].tofile(grey)
+    assert read_photo(grey).shape == (40, 60, 3)
+    for suffix in ("jpg", "png"):
+        whole = cv2.imencode(f".{suffix}", photo)[1]
+        cut = tmp_path / f"cut.{suffix}"
+        whole[: len(whole) // 2].tofile(cut)
+        with pytest.raises(ValueError, match="may be truncated"):
+            read_photo(cut)
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "text.jpg").write_text("not a picture")
+    for name in ("empty.jpg", "text.jpg"):
+        with pytest.raises(ValueError, match="not a readable picture"):
+            read_photo(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="no photo at"):
+        read_photo(tmp_path / "missing.jpg")

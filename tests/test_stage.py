@@ -1,0 +1,124 @@
+"""The contract of a stage, for every stage there is and for one that somebody else writes."""
+
+import numpy as np
+import pytest
+
+from posemachines import ConvStage, ForestStage, SequentialMachine, Stage
+from posemachines.testing import check_stage, stage_checks
+
+
+class ColourStage(Stage):
+    """Somebody else's stage: the belief in a part falls with the distance of the colour from the part's own."""
+
+    def __init__(self, stride=4, sharpness=0.02, trust=0.5):
+        self.stride = stride
+        self.sharpness = sharpness
+        self.trust = trust
+
+    def _fit(self, images, previous, joints):
+        x, y = joints[..., :2].round().astype(int).transpose(2, 0, 1)
+        seen = images[np.arange(len(images))[:, None], y, x]
+        self.colours_ = np.stack([seen[joints[:, p, 2] > 0, p].mean(0) for p in range(self.n_parts_)])
+
+    def _predict(self, features, previous):
+        n, h, w, _ = features.shape
+        cells = features.reshape(n, h // self.stride, self.stride, w // self.stride, self.stride, 3).mean((2, 4))
+        distance = np.linalg.norm(cells[:, None] - self.colours_[:, None, None], axis=-1)
+        parts = np.exp(-self.sharpness * distance)
+        beliefs = np.concatenate([parts, 1 - parts.max(1, keepdims=True)], axis=1)
+        return beliefs if previous is None else self.trust * previous + (1 - self.trust) * beliefs
+
+
+STAGES = {
+    "third party": ColourStage(),
+    "forest": ForestStage(n_trees=4, max_depth=8),
+    "forest, stride 8": ForestStage(n_trees=4, max_depth=8, stride=8, learner="random_forest"),
+    "conv": ConvStage(epochs=1, device="cpu"),
+}
+
+
+@pytest.mark.parametrize("check", stage_checks(), ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", STAGES)
+def test_contract(name, check):
+    check(STAGES[name])
+
+
+def test_third_party_stage_runs_in_a_machine(dots):
+    images, joints, skeleton = dots
+    machine = SequentialMachine([ColourStage(), ColourStage(trust=0.3)], skeleton=skeleton).fit(images, joints)
+    error = np.linalg.norm(machine.predict(images) - joints[..., :2], axis=-1)[joints[..., 2] > 0]
+    assert np.median(error) < 4, "most dots are found to a cell"
+
+
+class Broken(ColourStage):
+    """Has what each of the subclasses below breaks one rule of."""
+
+
+class ChangesInput(Broken):
+    def _fit(self, images, previous, joints):
+        super()._fit(images, previous, joints)
+        if previous is not None:
+            previous[:] = 0
+
+
+class ComputesInConstructor(Broken):
+    def __init__(self, stride=4, sharpness=0.02, trust=0.5):
+        super().__init__(stride, 2 * sharpness, trust)
+
+
+class ForgetsBackground(Broken):
+    def _predict(self, features, previous):
+        return super()._predict(features, previous)[:, :-1]
+
+
+class LooksAtTheBatch(Broken):
+    def _predict(self, features, previous):
+        beliefs = super()._predict(features, previous)
+        return beliefs / beliefs.max() + len(beliefs)
+
+
+class ReadsUnlabelled(Broken):
+    def _fit(self, images, previous, joints):
+        super()._fit(images, previous, joints)
+        self.colours_ = self.colours_ + np.random.default_rng().uniform(0, 30)
+
+
+class SaysNaN(Broken):
+    def _predict(self, features, previous):
+        return super()._predict(features, previous) * np.nan
+
+
+@pytest.mark.parametrize("broken", Broken.__subclasses__(), ids=lambda cls: cls.__name__)
+def test_the_suite_finds_what_is_broken(broken):
+    check_stage(Broken())
+    with pytest.raises((AssertionError, ValueError, RuntimeError)):
+        check_stage(broken())
+
+
+def test_only_stages_are_checked():
+    with pytest.raises(AssertionError, match="must be a posemachines.Stage"):
+        check_stage(object())
+
+
+def test_unlabelled_coordinates_never_reach_the_stage(dots):
+    images, joints, _ = dots
+    seen = {}
+
+    class Spy(ColourStage):
+        def _fit(self, images, previous, joints):
+            seen["joints"] = joints
+            super()._fit(images, previous, np.abs(joints))
+
+    Spy().fit(images, None, joints)
+    hidden = joints[..., 2] == 0
+    assert hidden.any()
+    assert not seen["joints"][hidden].any()
+    assert seen["joints"].dtype == np.float32
+
+
+def test_objects_in_the_state_are_refused(dots):
+    images, joints, _ = dots
+    stage = ColourStage().fit(images, None, joints)
+    stage.model_ = object()
+    with pytest.raises(TypeError, match="override get_state"):
+        stage.get_state()
