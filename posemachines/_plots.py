@@ -6,9 +6,10 @@ from textwrap import fill
 
 import numpy as np
 
-SERIES_COLOURS = ("#8a8a8a", "#157a5a", "#7a3fb0", "#b0760a", "#b0305c", "#2f6fb5")  # the baseline's first
+SERIES_COLOURS = ("#6f7479", "#157a5a", "#7a3fb0", "#8f5f00", "#b0305c", "#2f6fb5")  # the baseline's first
 INK, QUIET, GRID = "#202124", "#5f6368", "#d9d9de"
-LINE_STYLES = ("-", (0, (6, 2)), (0, (2, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (1, 1)))
+BASELINE_STYLE = (0, (1, 1))
+LINE_STYLES = ("-", (0, (7, 1.2)), (0, (3, 1)), (0, (7, 1, 1.5, 1)))  # so that lines differ without their colours too
 MEDIUM, SMALL = 8.5, 7.5  # font sizes, in points
 
 
@@ -65,7 +66,7 @@ def plot_pck_curves(report: dict):
     ends = {}
     for number, (key, colour) in enumerate(series_colours(report).items()):
         stages = report["machines"][key]["accuracy"]["stages"]
-        style = LINE_STYLES[0 if is_baseline(report["machines"][key]) else number % len(LINE_STYLES)]
+        style = BASELINE_STYLE if is_baseline(report["machines"][key]) else LINE_STYLES[number % len(LINE_STYLES)]
         for stage in stages[:-1]:
             ax.plot(thresholds, stage["curve"], color=colour, linewidth=0.8, alpha=0.45)
         ax.plot(thresholds, stages[-1]["curve"], color=colour, linewidth=2.2, linestyle=style)

@@ -114,7 +114,7 @@ def load(path: str | Path, *, stage_classes: Iterable[type[Stage]] = ()) -> Sequ
     if not path.is_file():
         raise FileNotFoundError(f"no machine at {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         description = json.loads(arrays.pop("machine").tobytes())
         known = {

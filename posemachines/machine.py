@@ -107,7 +107,7 @@ class SequentialMachine(_BaseComposition):
 
     def _make_stages(self) -> list[Stage]:
         """The unfitted stages that `fit` trains, which are its own to change."""
-        return [clone(stage) for stage in self.stages]
+        return [clone(stage) if isinstance(stage, Stage) else stage for stage in self.stages]
 
     def _make_training(self):
         return Stacked() if self.training is None else self.training

@@ -27,7 +27,7 @@ __all__ = [
 
 SIDE_COLOURS = {"right": (255, 152, 26), "left": (64, 176, 255), "middle": (245, 241, 230)}  # RGB; warm, cool, neutral
 HEAT = ((84, 34, 132), (206, 60, 100), (250, 142, 46), (254, 240, 170))  # RGB, from little belief to much
-DIM = 0.5  # brightness of the photo under an overlay
+DIM = 0.55  # brightness of the photo under an overlay
 OPACITY = 0.9  # of the overlay where the belief is greatest
 _FRACTION_BITS = 4  # OpenCV draws at sixteenths of a pixel
 

@@ -42,7 +42,9 @@ def gaussian_targets(joints: torch.Tensor, shape: tuple[int, int], *, stride: in
     return torch.cat([parts, 1 - parts.amax(1, keepdim=True)], dim=1)
 
 
-def belief_loss(beliefs: torch.Tensor, targets: torch.Tensor, labelled: torch.Tensor | None = None) -> torch.Tensor:
+def belief_loss(
+    beliefs: torch.Tensor, targets: torch.Tensor, labelled: torch.Tensor | None = None, *, emphasis: float = 0.0
+) -> torch.Tensor:
     """Half the squared error, summed over maps and cells and averaged over people.
 
     Parameters
@@ -51,8 +53,12 @@ def belief_loss(beliefs: torch.Tensor, targets: torch.Tensor, labelled: torch.Te
         Background last.
     labelled : bool tensor of shape (N, P), optional
         Part maps that count; all of them by default. The background always counts.
+    emphasis : float, default=0
+        In the part maps an error counts ``1 + emphasis * target`` times.
     """
-    errors = (beliefs - targets).square().sum((2, 3))
+    errors = (beliefs - targets).square()
+    parts = (errors[:, :-1] * (1 + emphasis * targets[:, :-1])).sum((2, 3))
+    errors = torch.cat([parts, errors[:, -1:].sum((2, 3))], dim=1)
     if labelled is not None:
         errors = errors * pad(labelled.float(), (0, 1), value=1.0)
     return errors.sum() / (2 * len(beliefs))
@@ -156,7 +162,8 @@ class TrainingRun:
         targets = gaussian_targets(joints, staged[0].shape[-2:], stride=self.settings.stride, sigma=self.settings.sigma)
         labelled = joints[..., 2] > 0
         counted = labelled if self.settings.mask_unlabelled else None
-        losses = torch.stack([belief_loss(beliefs, targets, counted) for beliefs in staged])
+        emphasis = self.settings.emphasis
+        losses = torch.stack([belief_loss(beliefs, targets, counted, emphasis=emphasis) for beliefs in staged])
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(losses.sum() if self.supervision == "all" else losses[-1]).backward()
         self.scaler.unscale_(self.optimizer)

@@ -40,7 +40,7 @@ class ScaledConv2d(nn.Conv2d):
 
     def __init__(self, in_channels: int, out_channels: int, size: int, stride: int = 1, gain: float = 1.0) -> None:
         super().__init__(in_channels, out_channels, size, stride, padding=(size - stride + 1) // 2)
-        nn.init.normal_(self.weight)
+        nn.init.normal_(self.weight, std=self.weight[0].numel() ** -0.5)
         nn.init.zeros_(self.bias)
         self.gain = nn.Parameter(torch.full((out_channels, 1, 1, 1), gain))
         self.baked = False
@@ -89,14 +89,16 @@ class TwoScales(nn.Module):
     def __init__(self, width: int, coarse_width: int, n_blocks: int, n_coarse_blocks: int) -> None:
         super().__init__()
         self.fine = nn.Sequential(*(ResidualBlock(width) for _ in range(n_blocks)))
-        self.coarse = nn.Sequential(
-            nn.ReLU(),
-            ScaledConv2d(width, coarse_width, 2, stride=2),
-            *(ResidualBlock(coarse_width) for _ in range(n_coarse_blocks)),
-            nn.ReLU(),
-            ScaledConv2d(coarse_width, width, 1),
-            nn.Upsample(scale_factor=2, mode="nearest"),
-        ) if n_coarse_blocks else None
+        self.coarse = None
+        if n_coarse_blocks:
+            self.coarse = nn.Sequential(
+                nn.ReLU(),
+                ScaledConv2d(width, coarse_width, 2, stride=2),
+                *(ResidualBlock(coarse_width) for _ in range(n_coarse_blocks)),
+                nn.ReLU(),
+                ScaledConv2d(coarse_width, width, 1),
+                nn.Upsample(scale_factor=2, mode="nearest"),
+            )
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         if self.coarse is None:

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 
 from . import _poses as P
+from ._brushes import EDGE_BITS
 from ._looks import clamp, flat, head_colour, mix, paint_prints
 
-EDGE_BITS = 4  # fractional bits of the polygon corners
 SHADE_REACH = 2.5  # reach of the shade a part throws on the body behind it, in pixels
-SHADE_DEPTH = 0.38  # share of the light that it takes away
+SHADE_SLOPE = 0.38 / SHADE_REACH  # share of the light that it takes away, per pixel of closeness
 
 # Radii in statures: start, middle and end of each limb.
 RADII = {
@@ -106,18 +106,17 @@ class Painter:
         y = np.arange(top, bottom, dtype=np.float32)[:, None]
         return (slice(top, bottom), slice(left, right)), x, y
 
-    def _blend(self, window, gap, shade, colour, reach=1.0):
+    def _blend(self, window, gap, shade, colour, depth):
         """Lay a part over the canvas; `gap` is the distance to it in pixels, negative inside.
 
-        The body behind it darkens where it is close, by a share `reach`.
+        The body behind it darkens where it is close, by a share `depth` per pixel of closeness.
         """
         painted = self.painted[window]
         near = SHADE_REACH - gap
         clamp(near, 0.0, SHADE_REACH)
         near *= painted
-        near *= reach
-        near *= -SHADE_DEPTH / SHADE_REACH
-        near += 1.0
+        near *= depth
+        np.subtract(1.0, near, out=near)
         alpha = clamp(0.5 - gap)
         self._lay(window, alpha, (1.0 - alpha) * near, shade, colour)
 
@@ -168,7 +167,7 @@ class Painter:
         across /= radius
         shade = self.light.shade_round(clamp(across, -1.0), -uy, ux)
         t -= t * t  # no shade at the joints, all of it in between
-        t *= 4.0
+        t *= 4.0 * SHADE_SLOPE
         self._blend(window, gap, shade, colour, t)
 
     def trunk(self, body, look):
@@ -202,14 +201,14 @@ class Painter:
             return
         window, x, y = found
         x, y = (x - cx) / self.scale, (cy - y) / self.scale
-        position, normal, outside = _on_ball(x, y, (body.head / HEAD_AXES).T.astype(np.float32))
-        colour = head_colour(look, *position, float(HEAD_AXES[1] * self.scale))
+        (left, up, front), normal, outside = _on_ball(x, y, (body.head / HEAD_AXES).T.astype(np.float32))
+        colour = head_colour(look, left, up, front, float(HEAD_AXES[1] * self.scale))
         gap = outside * float(HEAD_AXES[:2].mean() * self.scale)
-        self._blend(window, gap, self.light.shade(normal[0], -normal[1], normal[2]), colour)
+        self._blend(window, gap, self.light.shade(normal[0], -normal[1], normal[2]), colour, SHADE_SLOPE)
 
     def body(self, body, look):
         """The whole person, far parts first."""
-        parts = [(body.joints[[P.NECK, P.RIGHT_HIP, P.LEFT_HIP]].mean(0)[2], self.trunk, (body, look))]
+        parts: list[tuple] = [(body.joints[[P.NECK, P.RIGHT_HIP, P.LEFT_HIP]].mean(0)[2], self.trunk, (body, look))]
         parts += [(body.joints[[P.NECK, P.HEAD_TOP]].mean(0)[2] + 0.01, self.head, (body, look))]
         for nearer, start, end, *rest in _limbs(body, look):
             parts.append(((start[2] + end[2]) / 2.0 + nearer, self.limb, (start, end, *rest)))
@@ -246,7 +245,7 @@ def _limbs(body, look):
         shoulder, elbow, wrist = joints[P.RIGHT_SHOULDER + index :: outwards][:3]
         yield -0.012, hip, knee, radii["thigh"], look.skin, look.bottom, min(look.leg, 1.0)
         yield from _shanks(knee, ankle, radii["shank"], look)
-        yield 0.004, body.heels[index], body.toes[index], radii["foot"], look.skin, look.shoe, 1.0
+        yield 0.004, body.heels[index], body.toes[index], radii["foot"], look.shoe, None, 0.0
         yield 0.008, shoulder, elbow, radii["upper_arm"], look.skin, look.top, min(look.sleeve, 1.0)
         yield 0.012, elbow, wrist, radii["forearm"], look.skin, look.top, max(look.sleeve - 1.0, 0.0)
         yield 0.016, wrist, body.fingers[index], radii["hand"], look.skin, None, 0.0

@@ -43,13 +43,16 @@ def tone(rng, red, green, blue, spread=18.0):
 
 
 def any_colour(rng):
+    """A random colour of cloth, as a tuple of floats."""
     return tuple(random_colour(rng).tolist())
 
 
 def box(image, left, top, right, bottom, colour):
+    """Fill an upright rectangle, in place."""
     cv2.rectangle(image, (int(left), int(top)), (int(right), int(bottom)), colour, -1)
 
 
 def polygon(image, points, colour):
+    """Fill a polygon with smooth edges, in place."""
     corners = (np.asarray(points, float) * 2**EDGE_BITS).round().astype(np.int32)
     cv2.fillPoly(image, [corners], colour, cv2.LINE_AA, EDGE_BITS)

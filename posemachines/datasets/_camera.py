@@ -24,15 +24,9 @@ def paint_limb_likes(canvas, scale, light, rng):
         steps = rng.uniform(0.12, 0.35) * np.stack([np.cos(turns), np.sin(turns), np.zeros(2)], 1)
         start = np.array([rng.random() * width, -rng.random() * height, 0.0]) / scale
         wide = rng.uniform(0.018, 0.045)
-        painter.limb(start, start + steps[0], (wide, wide, 0.8 * wide), skin, cloth, covered)
-        painter.limb(
-            start + steps[0],
-            start + steps.sum(0),
-            (0.8 * wide, 0.8 * wide, 0.6 * wide),
-            skin,
-            cloth,
-            covered if covered == 1.0 else 0.0,
-        )
+        bend, end = start + steps[0], start + steps.sum(0)
+        painter.limb(start, bend, (wide, wide, 0.8 * wide), skin, cloth, covered)
+        painter.limb(bend, end, (0.8 * wide, 0.8 * wide, 0.6 * wide), skin, cloth, float(covered == 1.0))
 
 
 def cast_shadow(canvas, centre, radii, strength):
@@ -48,13 +42,13 @@ def cast_shadow(canvas, centre, radii, strength):
 
 
 def _post(mask, texture, place, size, rng):
-    """One upright or slanting post."""
+    """One upright or slanting post, round in its shading."""
     slant = rng.normal(0.0, 0.25) * mask.shape[0]
     wide = 0.08 * size * rng.uniform(0.6, 1.6)
-    corners = [(place[0] - slant - wide / 2, 0), (place[0] - slant + wide / 2, 0)]
-    corners += [(place[0] + slant + wide / 2, mask.shape[0]), (place[0] + slant - wide / 2, mask.shape[0])]
-    polygon(mask, corners, 255)
-    texture *= 1.0 - 0.5 * np.abs(np.linspace(-1.0, 1.0, mask.shape[1], dtype=np.float32) - 0.2)
+    ends = np.array([(place[0] - slant, 0.0), (place[0] + slant, mask.shape[0])])
+    for image, share, light in ((mask, 1.0, 255), (texture, 1.1, 0.6), (texture, 0.7, 0.85), (texture, 0.35, 1.1)):
+        half = (0.5 * share * wide, 0.0)
+        polygon(image, np.vstack([ends - half, ends[::-1] + half]), light)
 
 
 def _crate(mask, texture, place, size, rng):
@@ -67,24 +61,18 @@ def _crate(mask, texture, place, size, rng):
     polygon(mask, cv2.boxPoints(((x, y), (wide, tall), rng.normal(0.0, 3.0))), 255)
     inside = (np.array([(-0.44, -0.38), (0.44, -0.38), (0.44, 0.38), (-0.44, 0.38)]) * (wide, tall)) + (x, y)
     polygon(texture, inside, rng.uniform(0.6, 1.3))
-    for level in np.arange(-0.25, 0.3, rng.uniform(0.15, 0.4)).tolist():
-        box(
-            texture,
-            x - 0.36 * wide,
-            y + level * tall,
-            x + rng.uniform(0.0, 0.36) * wide,
-            y + level * tall + 1,
-            rng.uniform(0.3, 1.5),
-        )
+    for line in (y + tall * np.arange(-0.25, 0.3, rng.uniform(0.15, 0.4))).tolist():
+        end, light = x + rng.uniform(0.0, 0.36) * wide, rng.uniform(0.3, 1.5)
+        box(texture, x - 0.36 * wide, line, end, line + 0.01 * size, light)
 
 
 def _bush(mask, texture, place, size, rng):
     """A cluster of leaves."""
     spots = rng.normal(0.0, 1.0, (34, 3))
-    spots[:, 1] = 2.0 * np.abs(spots[:, 1]) - 0.8  # most of it below its top
-    spots = spots * (0.11 * size, 0.13 * size, 1.0) + (*place, 0.0)
+    spots[:, 1] = 1.6 * np.abs(spots[:, 1]) - 0.7  # most of it below its top
+    spots = spots * (0.085 * size, 0.12 * size, 1.0) + (*place, 0.0)
     for x, y, light in sorted(spots.tolist(), key=lambda spot: -spot[2]):
-        leaf = int(size * (0.03 + 0.012 * abs(light)))
+        leaf = int(size * (0.038 + 0.012 * abs(light)))
         cv2.circle(mask, (int(x), int(y)), leaf, 255, -1, cv2.LINE_AA)
         cv2.circle(texture, (int(x), int(y)), leaf, 1.0 + 0.18 * light, -1)
 
@@ -135,6 +123,16 @@ def paint_occluder(canvas, place, size, rng):
     canvas += (alpha * texture) * colour[:, None, None]
 
 
+def _motion_kernel(rng):
+    """Weights (7, 7) of a short straight movement of the camera."""
+    turn, reach = rng.uniform(0.0, np.pi), rng.uniform(1.5, 3.0)
+    step = (reach * np.cos(turn), reach * np.sin(turn))
+    start, end = (tuple(round(3.0 + sign * each) for each in step) for sign in (-1.0, 1.0))
+    kernel = np.zeros((7, 7), np.float32)
+    cv2.line(kernel, start, end, 1.0)
+    return kernel / kernel.sum()
+
+
 def expose(canvas, rng):
     """The camera: uneven light, colour cast, blur, sensor noise, contrast.
 
@@ -151,25 +149,15 @@ def expose(canvas, rng):
     """
     height, width = canvas.shape[1:]
     right, down, brightness = rng.normal((0.0, 0.0, 1.0), (0.09, 0.09, 0.08)).tolist()
-    ramp = (
-        np.linspace(-right, right, width, dtype=np.float32)
-        + np.linspace(-down, down, height, dtype=np.float32)[:, None]
-    )
+    canvas *= 1.0 + np.linspace(-right, right, width, dtype=np.float32)
+    canvas *= 1.0 + np.linspace(-down, down, height, dtype=np.float32)[:, None]
     cast = brightness * np.exp(rng.normal(0.0, 0.5 * MAX_CAST, 3).clip(-MAX_CAST, MAX_CAST))
-    canvas *= 1.0 + ramp
     image = cv2.merge(list(canvas))
     softness, motion, grain = rng.random(3).tolist()
     if motion < MOTION_SHARE:
-        turn, reach = rng.uniform(0.0, np.pi), rng.uniform(1.5, 3.0)
-        kernel = np.zeros((7, 7), np.float32)
-        ends = [
-            (int(16 * (3 + sign * reach * np.cos(turn))), int(16 * (3 + sign * reach * np.sin(turn))))
-            for sign in (-1, 1)
-        ]
-        cv2.line(kernel, *ends, 1.0, 1, cv2.LINE_8, 4)
-        image = cv2.filter2D(image, -1, kernel / kernel.sum())
+        image = cv2.filter2D(image, -1, _motion_kernel(rng))
     elif softness > SHARP_SHARE:
-        image = cv2.GaussianBlur(image, (0, 0), 0.3 + 0.8 * (softness - SHARP_SHARE))
+        image = cv2.GaussianBlur(image, (5, 5), 0.3 + 0.8 * (softness - SHARP_SHARE))
     noise = cut(stored_noise()[0], height, width, rng)
     photo = cv2.addWeighted(image, 1.0, noise, 1.0 + 6.0 * grain * grain, 0.0, dtype=cv2.CV_8U)
     gamma, contrast = np.exp(rng.normal(0.0, (0.14, 0.10))).tolist()

@@ -78,7 +78,7 @@ class Look:
     haircut: str
     top: Cloth
     bottom: Cloth
-    shoe: Cloth
+    shoe: np.ndarray
     sock: Cloth
     print_colour: np.ndarray
     chest_print: str
@@ -154,7 +154,7 @@ def sample_look(rng):
         haircut=_pick(rng, ("short", "short", "short", "long", "long", "bun", "cap", "bald")),
         top=top,
         bottom=bottom,
-        shoe=random_cloth(rng, plain=1.0),
+        shoe=random_colour(rng),
         sock=white if rng.random() < 0.6 else random_cloth(rng, plain=1.0),
         print_colour=random_colour(rng),
         chest_print="none" if top is bare else _pick(rng, ("none", "none", "buttons", "badge", "number", "band")),

@@ -51,7 +51,7 @@ _NEUTRAL = {
 }  # fmt: skip
 
 # Share of a family, and its (mean, deviation) where they differ from neutral; two pairs where the sides differ.
-_FAMILIES = {
+_FAMILIES: dict[str, tuple[int, dict]] = {
     "standing": (14, {}),
     "gesturing": (9, {"arm": ((50, 35), (5, 20)), "arm_out": ((30, 25), (16, 10)), "elbow": ((75, 35), (35, 30))}),
     "hands on hips": (4, {"arm": (-15, 8), "arm_out": (42, 8), "arm_turn": (75, 10), "elbow": (92, 10)}),

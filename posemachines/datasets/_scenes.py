@@ -33,7 +33,7 @@ def _room(image, horizon, rng):
     _ramp(image, 0, horizon, np.array(wall), np.array(wall) * 0.85)
     if rng.random() < 0.4:
         step = int(rng.integers(8, 20))
-        image[: int(horizon), ::step] = tone(rng, *wall, 20)
+        image[: int(horizon), ::step] = tone(rng, wall[0], wall[1], wall[2], 20)
         image[: int(horizon), 1::step] = image[: int(horizon), :1]
     _ramp(image, horizon, height, np.array(floor) * 0.75, np.array(floor) * 1.1)
     dark = tuple(0.6 * each for each in floor)
@@ -52,7 +52,7 @@ def _room(image, horizon, rng):
         if rng.random() < 0.6:
             cv2.line(image, (int(x + w / 2), int(y)), (int(x + w / 2), int(bottom)), frame, 1)
             cv2.line(image, (int(x), int((y + bottom) / 2)), (int(x + w), int((y + bottom) / 2)), frame, 1)
-    box(image, 0, horizon - 3, width, horizon, tone(rng, *wall, 40))
+    box(image, 0, horizon - 3, width, horizon, tone(rng, wall[0], wall[1], wall[2], 40))
     for _ in range(int(rng.integers(0, 4))):
         x, w, h = (rng.random(3) * (width, 45.0, 55.0) + (-15.0, 12.0, 12.0)).tolist()
         foot, paint = horizon + rng.uniform(0.0, 10.0), np.array(any_colour(rng))
@@ -74,24 +74,12 @@ def _meadow(image, horizon, rng):
 
     def tree(x, y, size):
         tall, leaf = 25.0 + 65.0 * size, np.array(tone(rng, 60, 95, 45, 22))
-        cv2.line(
-            image,
-            (int(x), int(y)),
-            (int(x), int(y - 0.6 * tall)),
-            tone(rng, 80, 60, 45),
-            2 + int(4 * size),
-            cv2.LINE_AA,
-        )
+        wide = 1.0 + 2.0 * size
+        box(image, x - wide, y - 0.6 * tall, x + wide, y, tone(rng, 80, 60, 45))
         for dx, dy, light in rng.normal(0.0, 1.0, (7, 3)).tolist():
             place = int(x + 0.16 * tall * dx), int(y - 0.75 * tall + 0.12 * tall * dy)
-            cv2.circle(
-                image,
-                place,
-                int((0.14 + 0.05 * abs(dy)) * tall),
-                tuple((leaf * (1.0 + 0.14 * light)).clip(0, 255).tolist()),
-                -1,
-                cv2.LINE_AA,
-            )
+            green = tuple((leaf * max(1.0 + 0.14 * light, 0.0)).tolist())
+            cv2.circle(image, place, int((0.14 + 0.05 * abs(dy)) * tall), green, -1, cv2.LINE_AA)
 
     _rows(image, rng, horizon, horizon + 8.0, (1, 7), tree)
     if rng.random() < 0.3:
@@ -125,25 +113,15 @@ def _street(image, horizon, rng):
 
     def car(x, y, size):
         w, paint = 34.0 + 22.0 * size, any_colour(rng)
-        polygon(
-            image,
-            [
-                (x + 0.15 * w, y - 0.25 * w),
-                (x + 0.3 * w, y - 0.4 * w),
-                (x + 0.7 * w, y - 0.4 * w),
-                (x + 0.85 * w, y - 0.25 * w),
-            ],
-            (70, 80, 92),
-        )
+        cabin = np.array([(0.15, -0.25), (0.3, -0.4), (0.7, -0.4), (0.85, -0.25)])
+        polygon(image, cabin * w + (x, y), (70, 80, 92))
         box(image, x, y - 0.27 * w, x + w, y - 0.08 * w, paint)
         for wheel in (0.2, 0.8):
             cv2.circle(image, (int(x + wheel * w), int(y - 0.08 * w)), int(0.09 * w), (28, 28, 30), -1, cv2.LINE_AA)
 
     _rows(image, rng, horizon + 3.0, horizon + 12.0, (0, 3), car)
     for x in (rng.random(int(rng.integers(0, 3))) * width).tolist():
-        cv2.line(
-            image, (int(x), int(horizon + 6)), (int(x), -5), tone(rng, 70, 70, 72), int(rng.integers(2, 5)), cv2.LINE_AA
-        )
+        box(image, x, 0, x + rng.uniform(1.0, 4.0), horizon + 6, tone(rng, 70, 70, 72))
 
 
 def _arena(image, horizon, rng):
@@ -189,7 +167,7 @@ PLACES = (
 )
 
 
-def paint_background(height, width, horizon, rng):
+def paint_background(height, width, horizon, unit, rng):
     """A place with clutter, textured and at times out of focus.
 
     Parameters
@@ -198,18 +176,21 @@ def paint_background(height, width, horizon, rng):
         Of the photo, in pixels.
     horizon : float
         Row where the ground begins.
+    unit : float
+        Pixels of the photo in one pixel of the drawing: things have a size in the drawing.
     rng : numpy.random.Generator
 
     Returns
     -------
     float32 ndarray of shape (3, H, W)
     """
-    image = np.empty((height, width, 3), np.uint8)
+    image = np.empty((round(height / unit), round(width / unit), 3), np.uint8)
     place, depth = PLACES[int(rng.integers(len(PLACES)))]
-    place(image, horizon, rng)
+    place(image, horizon / unit, rng)
     blur = rng.uniform(-0.6, 1.5)
     if blur > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), blur)
-    return np.multiply(
-        image.transpose(2, 0, 1), texture_factors(height, width, depth * rng.uniform(0.4, 1.0), rng), order="C"
-    )
+    if image.shape[:2] != (height, width):
+        image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if unit < 1.0 else cv2.INTER_LINEAR)
+    texture = texture_factors(height, width, depth * rng.uniform(0.4, 1.0), rng)
+    return np.multiply(image.transpose(2, 0, 1), texture, order="C")

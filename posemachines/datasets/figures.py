@@ -5,6 +5,8 @@ front. Left and right limbs look alike, and people face the camera as often as t
 be told from small windows of the photo alone.
 """
 
+from __future__ import annotations
+
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,10 +23,20 @@ __all__ = ["draw_figures", "draw_photos"]
 MIN_SIZE = 32  # smallest crop side that still shows a person, in pixels
 PHOTO_SIDES = 1.16, 1.40  # sides of a photo, in crop sides
 PERSON_LENGTH = 0.70, 0.86  # longer side of the box of the joints, in crop sides
+DRAWING_SIZE = 128  # crop side at which places are drawn, in pixels
 MARGIN = 0.07  # room that is kept around the joints, in crop sides
+CUT_SHARE = 0.06  # of people that the edge of the photo may cut off
+CUT_LENGTH = 0.25  # most that it cuts off, as a share of the box of the joints
 
 
-def draw_figures(n, random_state=0, *, size=128, background_people=0.5, occlusion=0.4):
+def draw_figures(
+    n: int,
+    random_state: int | np.random.Generator | None = 0,
+    *,
+    size: int = 128,
+    background_people: float = 0.5,
+    occlusion: float = 0.4,
+) -> PeopleDataset:
     """Photos of drawn people, as a data set.
 
     Parameters
@@ -55,6 +67,7 @@ def draw_figures(n, random_state=0, *, size=128, background_people=0.5, occlusio
 
     Examples
     --------
+    >>> from posemachines.datasets import draw_figures
     >>> people = draw_figures(100, random_state=0)
     """
     _check_whole("n", n, 1)
@@ -62,7 +75,14 @@ def draw_figures(n, random_state=0, *, size=128, background_people=0.5, occlusio
     return PeopleDataset(photos, joints, "lsp", name="figures")
 
 
-def draw_photos(n, random_state=0, *, size=128, background_people=0.5, occlusion=0.4):
+def draw_photos(
+    n: int,
+    random_state: int | np.random.Generator | None = 0,
+    *,
+    size: int = 128,
+    background_people: float = 0.5,
+    occlusion: float = 0.4,
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Photos of drawn people, as plain arrays.
 
     The parameters and the errors are those of `draw_figures`, except that `n` may be 0.
@@ -96,16 +116,16 @@ def _draw_figure(rng, size, background_people, occlusion):
     ground = origin[1] - scale * body.joints[:, 1].min()
     horizon = np.clip(ground - scale * rng.uniform(0.02, 0.5), 0.12 * height, 0.95 * height)
     light = _sample_light(rng)
-    canvas = paint_background(height, width, horizon, rng)
+    canvas = paint_background(height, width, horizon, size / DRAWING_SIZE, rng)
     camera.paint_limb_likes(canvas, scale, light, rng)
     if crowded:
-        for _ in range(1 + int(rng.random() < 0.25)):
+        for _ in range(1 + int(rng.random() < 0.2)):
             _paint_other(canvas, scale, origin, horizon, light, rng)
     painter = Painter(canvas, scale, origin, light)
     _paint_shadow(painter, body, light, rng)
     painter.body(body, sample_look(rng))
     points = painter.pixels(body.joints)
-    if crowded and rng.random() < 0.16:
+    if crowded and rng.random() < 0.14:
         _paint_beside(canvas, scale, points, light, rng)
     if covered:
         for _ in range(1 + int(rng.random() < 0.2)):
@@ -116,18 +136,17 @@ def _draw_figure(rng, size, background_people, occlusion):
 
 
 def _place(body, height, width, size, rng):
-    """Pixels in one stature, and the pixel of the middle of the hips.
-
-    The joints are nearly always inside, and never quite in the middle.
-    """
+    """Pixels in one stature, and the pixel of the middle of the hips: a person is never quite in the middle."""
     flat = body.joints[:, :2] * (1.0, -1.0)
     low, high = flat.min(0), flat.max(0)
     scale = size * rng.uniform(*PERSON_LENGTH) / (high - low).max()
     free = np.array([width - 1.0, height - 1.0]) - scale * (high - low)
-    shift = rng.normal(0.5, 0.2, 2) * free
-    if rng.random() > 0.04:  # the rest may be cut off by the edge of the photo
+    if rng.random() < CUT_SHARE:
+        beyond = CUT_LENGTH * scale * (high - low)
+        shift = rng.uniform(-beyond, free + beyond)
+    else:
         margin = np.minimum(MARGIN * size, 0.5 * free)
-        shift = np.clip(shift, margin, free - margin)
+        shift = np.clip(rng.normal(0.5, 0.2, 2) * free, margin, free - margin)
     return scale, shift - scale * low
 
 
@@ -193,5 +212,5 @@ def _check_whole(name, value, least, others=""):
 
 
 def _check_probability(name, value):
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= value <= 1.0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
         raise ValueError(f"{name} is {value!r}, expected a probability in [0, 1]; pass e.g. {name}=0.5")

@@ -24,7 +24,7 @@ FILL = {"joints": 0.7, "box": 0.8, "photo": 1.0, "given": 0.7}
 """Share of the crop's side that the person's scale takes up, for each rule."""
 
 OUTSIDE = 0.5  # px beyond the outermost pixel centres: the edge of the photo
-MAX_CACHED_VERSION = 1
+CACHE_VERSION = 1
 
 
 class Crops(NamedTuple):
@@ -257,7 +257,7 @@ class PeopleDataset:
         return cut_crop(photo, transform, size), joints, transform, int(outside.sum())
 
     def _key(self, size: int) -> str:
-        digest = hashlib.sha256(f"{MAX_CACHED_VERSION} {size} {self.fill}".encode())
+        digest = hashlib.sha256(f"{CACHE_VERSION} {size} {self.fill}".encode())
         for array in (self.joints, self.centre, self.scale):
             digest.update(np.ascontiguousarray(array).tobytes())
         for photo in self.photos:
@@ -287,7 +287,7 @@ def _read_cache(file: Path) -> Crops | None:
     if not file.is_file():
         return None
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             return Crops(arrays["X"], arrays["y"], arrays["transforms"])
     except Exception as error:  # a damaged cache is rebuilt, whatever is wrong with it
         warnings.warn(f"the cached crops {file} cannot be read ({error}) and are cut again", stacklevel=3)

@@ -139,7 +139,7 @@ def image_maps(images, stride, cells, linear):
 
 @_loop
 def _near_peak(peaks, count, i, j, radius):
-    for k in range(count):
+    for k in range(count):  # noqa: SIM110 - any() over a generator is not compiled
         if abs(i - peaks[k, 0]) <= radius and abs(j - peaks[k, 1]) <= radius:
             return True
     return False
@@ -184,31 +184,6 @@ def offset_maps(peaks, height, width):
                         maps[person, channel + 1, i, j] = math.atan2(along_y, along_x)
                         maps[person, channel + 2, i, j] = value
     return maps
-
-
-@_loop
-def _smooth_rows(values, weights, out):
-    """Weighted mean of values (h, w) along their rows, the border repeated."""
-    height, width = values.shape
-    for i in range(height):
-        for j in range(width):
-            total = weights[0] * values[i, j]
-            for k in range(1, len(weights)):
-                total += weights[k] * (values[i, max(j - k, 0)] + values[i, min(j + k, width - 1)])
-            out[i, j] = total
-
-
-@_parallel
-def smooth(beliefs, weights):
-    """Beliefs (N, C, h, w) smoothed along rows and columns; see :func:`.psi.smooth`."""
-    n, n_maps, height, width = beliefs.shape
-    smoothed = np.empty((n, n_maps, height, width), np.float32)
-    for person in prange(n):
-        along_rows = np.empty((height, width))
-        for c in range(n_maps):
-            _smooth_rows(beliefs[person, c], weights, along_rows)
-            _smooth_rows(along_rows.T, weights, smoothed[person, c].T)
-    return smoothed
 
 
 @_loop

@@ -115,19 +115,6 @@ def smooth(beliefs, weights):
     return smoothed.astype(np.float32)
 
 
-def smooth(beliefs, weights):
-    """Twin of :func:`._kernels.smooth`."""
-    smoothed = beliefs.astype(float)
-    for axis in (3, 2):
-        place, last = np.arange(beliefs.shape[axis]), beliefs.shape[axis] - 1
-        total = weights[0] * smoothed
-        for k, weight in enumerate(weights[1:], 1):
-            before, after = (smoothed.take(np.clip(place + step, 0, last), axis) for step in (-k, k))
-            total += weight * (before + after)
-        smoothed = total
-    return smoothed.astype(np.float32)
-
-
 def gather(maps, base, pitch, cells):
     """Twin of :func:`._kernels.gather`."""
     person, row, column = cells.T[..., None]

@@ -9,14 +9,14 @@ from .taps import window_taps
 
 __all__ = ["CELLS", "N_CHANNELS", "image_maps", "image_taps", "position_maps"]
 
-CELLS = ((4, 7), (8, 9))  # side of a HOG cell in pixels, cells across the patch
+CELLS = ((4, 5), (8, 7), (16, 7))  # side of a HOG cell in pixels, cells across the patch
 N_CHANNELS = _kernels.N_CHANNELS
 
 _SRGB = np.arange(256) / 255
 _LINEAR = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4)
 
 
-def image_maps(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = (4, 8)) -> np.ndarray:
+def image_maps(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = (4, 8, 16)) -> np.ndarray:
     """Dense image features: 13 maps a cell size.
 
     The maps of a cell size are nine orientations of a normalised histogram of gradients, the gradient magnitude,
@@ -28,7 +28,7 @@ def image_maps(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = (4, 
         RGB; H and W are multiples of the stride.
     stride : int
         Distance of neighbouring cells, in pixels; a cell is centred on its grid point, whatever its size.
-    cells : tuple of int, default=(4, 8)
+    cells : tuple of int, default=(4, 8, 16)
         Sides of the cells, in pixels; cells larger than the stride overlap.
 
     Returns

@@ -98,23 +98,3 @@ def smooth(beliefs: np.ndarray, sigma: float) -> np.ndarray:
         return beliefs
     weights = np.exp(-((np.arange(int(3 * sigma) + 2) / sigma) ** 2) / 2)
     return _kernels.smooth(beliefs, weights / (2 * weights.sum() - 1))
-
-
-def smooth(beliefs: np.ndarray, sigma: float) -> np.ndarray:
-    """Belief maps smoothed with a Gaussian, the border repeated.
-
-    Parameters
-    ----------
-    beliefs : float32 ndarray of shape (N, C, h, w)
-    sigma : float
-        Standard deviation, in cells; 0 leaves the beliefs alone.
-
-    Returns
-    -------
-    ndarray of shape (N, C, h, w), float32
-        Beliefs that added up to 1 in every cell still do.
-    """
-    if not sigma:
-        return beliefs
-    weights = np.exp(-((np.arange(int(3 * sigma) + 2) / sigma) ** 2) / 2)
-    return _kernels.smooth(beliefs, weights / (2 * weights.sum() - 1))

@@ -59,7 +59,9 @@ def unknown_people(joints) -> np.ndarray:
     return np.zeros_like(unknown) if unknown.all() else unknown
 
 
-def draw_cells(labels, previous, n_background: int, *, hard_share: float, max_cells: int, random):
+def draw_cells(
+    labels, previous, n_background: int, *, background: int, hard_share: float, max_cells: int, random
+) -> np.ndarray:
     """Draw the training cells.
 
     Parameters
@@ -70,6 +72,8 @@ def draw_cells(labels, previous, n_background: int, *, hard_share: float, max_ce
         Beliefs of the stage before.
     n_background : int
         Background cells a person, on average.
+    background : int
+        The label of the background, P.
     hard_share : float
         Share of the background cells that are false peaks of the previous beliefs, strongest first.
     max_cells : int
@@ -80,8 +84,12 @@ def draw_cells(labels, previous, n_background: int, *, hard_share: float, max_ce
     -------
     int32 ndarray of shape (n, 3)
         Person, row and column, in this order.
+
+    Raises
+    ------
+    ValueError
+        If no cell can teach anything.
     """
-    background = labels.max() if previous is None else previous.shape[1] - 1
     is_background = labels == background
     usable = np.flatnonzero(is_background.any((1, 2)))
     chosen = (labels >= 0) & ~is_background
@@ -90,12 +98,14 @@ def draw_cells(labels, previous, n_background: int, *, hard_share: float, max_ce
         free = is_background[person].ravel().copy()
         hard = np.empty(0, int)
         if previous is not None and hard_share > 0:
-            hard = _false_peaks(previous[person], free, int(round(hard_share * quota)))
+            hard = _false_peaks(previous[person], free, round(hard_share * quota))
             free[hard] = False
         rest = np.flatnonzero(free)
         rest = random.choice(rest, min(quota - len(hard), len(rest)), replace=False)
         chosen[person].ravel()[np.concatenate([hard, rest])] = True
     cells = np.argwhere(chosen).astype(np.int32)
+    if not len(cells):
+        raise ValueError("no labelled joint lies in the crops: there is nothing to learn; check the joints' frame")
     if len(cells) > max_cells:
         cells = cells[np.sort(random.choice(len(cells), max_cells, replace=False))]
     return cells

@@ -10,9 +10,9 @@ import numba
 import numpy as np
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from sklearn.utils import check_random_state
-from tqdm import tqdm
 
 from ..beliefs import flip_beliefs
+from ..progress import progress
 from ..stage import Stage
 from . import features, psi, samples, taps
 from .trees import Forest, flatten
@@ -25,7 +25,6 @@ _RANGES = (
     ("cells_per_person", 0, np.inf),
     ("max_cells", 1, np.inf),
     ("n_peaks", 1, np.inf),
-    ("stride", 1, np.inf),
     ("smoothing", 0, np.inf),
     ("hard_negatives", 0, 1),
     ("class_balance", 0, 1),
@@ -52,7 +51,7 @@ class ForestStage(Stage):
         Background cells to train on, a person.
     max_cells : int, default=200_000
         Training cells in all; the descriptors take four bytes times the length of the descriptor for each
-        (6.8 kB in a first stage, 14 kB in a later one of 14 parts).
+        (6.4 kB in a first stage, 14 kB in a later one of 14 parts).
     hard_negatives : float, default=0.5
         Share of the background cells taken where the previous beliefs have a false peak.
     positive_radius, background_radius : float, default=0.75 and 2.0
@@ -195,45 +194,52 @@ class ForestStage(Stage):
 
     def _training_set(self, images, previous, joints, random) -> tuple[np.ndarray, np.ndarray]:
         """Descriptors (n, F) and classes (n,) of the training cells."""
+        labels = self._labels(images, joints)
         views = [False, True] if self.flip_augment and self.skeleton_.pairs else [False]
-        drawn = [self._draw(mirror, images, previous, joints, len(views), random) for mirror in views]
-        n_taps = len(self._taps())
-        descriptors = np.empty((sum(len(cells) for cells, _ in drawn), n_taps), np.float32, order="F")
+        drawn = [self._draw(mirror, labels, previous, self.max_cells // len(views), random) for mirror in views]
+        n_cells = sum(len(cells) for cells, _ in drawn)
+        descriptors = np.empty((n_cells, len(self._taps())), np.float32, order="F")
         end = 0
         for mirror, (cells, _) in zip(views, drawn, strict=True):
             for batch in self._batches(len(images), "descriptors"):
-                some = cells[slice(*np.searchsorted(cells[:, 0], (batch.start, batch.stop)))] - [batch.start, 0, 0]
+                some = cells[slice(*np.searchsorted(cells[:, 0], (batch.start, batch.stop)))]
+                some = (some - [batch.start, 0, 0]).astype(np.int32)
                 beliefs = None if previous is None else previous[batch]
-                maps, base, pitch = self._pack(*self._view(images[batch], beliefs, mirror))
-                descriptors[end : end + len(some)] = taps.gather(maps, base, pitch, some.astype(np.int32))
+                descriptors[end : end + len(some)] = taps.gather(
+                    *self._pack(*self._view(images[batch], beliefs, mirror)), some
+                )
                 end += len(some)
         return descriptors, np.concatenate([classes for _, classes in drawn])
 
-    def _draw(self, mirror: bool, images, previous, joints, n_views: int, random) -> tuple[np.ndarray, np.ndarray]:
-        """Training cells (n, 3) of one view of the people and their classes (n,)."""
-        shape = images.shape[1] // self.stride, images.shape[2] // self.stride
-        order = list(self.skeleton_.flip_order)
-        if mirror:
-            joints = joints[:, order] * [-1, 1, 1] + [images.shape[2] - 1, 0, 0]
-            previous = None if previous is None else flip_beliefs(previous, order)
+    def _labels(self, images: np.ndarray, joints: np.ndarray) -> np.ndarray:
+        """Class of every cell (N, h, w), with no background in people who may show an unlabelled part there."""
         labels = samples.label_cells(
             joints,
-            shape,
+            (images.shape[1] // self.stride, images.shape[2] // self.stride),
             stride=self.stride,
             positive_radius=self.positive_radius,
             background_radius=self.background_radius,
         )
         unknown = samples.unknown_people(joints)
         labels[unknown[:, None, None] & (labels == self.n_parts_)] = samples.AMBIGUOUS
+        return labels
+
+    def _draw(self, mirror: bool, labels, previous, max_cells: int, random) -> tuple[np.ndarray, np.ndarray]:
+        """Training cells (n, 3), in the mirrored people where asked, and their classes (n,)."""
         cells = samples.draw_cells(
             labels,
             previous,
             self.cells_per_person,
+            background=self.n_parts_,
             hard_share=self.hard_negatives,
-            max_cells=self.max_cells // n_views,
+            max_cells=max(max_cells, 1),
             random=random,
         )
-        return cells, labels[tuple(cells.T)]
+        classes = labels[tuple(cells.T)]
+        if mirror:
+            cells[:, 2] = labels.shape[2] - 1 - cells[:, 2]
+            classes = np.array([*self.skeleton_.flip_order, self.n_parts_])[classes]
+        return cells, classes
 
     def _view(self, images, previous, mirror: bool):
         """Image features and beliefs, of the mirrored people where asked."""
@@ -287,7 +293,7 @@ class ForestStage(Stage):
 
     def _batches(self, n_people: int, what: str) -> Iterator[slice]:
         starts = range(0, n_people, _BATCH)
-        for start in tqdm(starts, desc=f"{type(self).__name__}: {what}", disable=not self.verbose):
+        for start in progress(starts, f"{type(self).__name__}: {what}", shown=self.verbose):
             yield slice(start, min(start + _BATCH, n_people))
 
     def _check_parameters(self) -> None:

@@ -4,14 +4,13 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from conv_toys import DOTS, draw_dots, tiny_stage
 from sklearn.base import clone
 
 from posemachines.beliefs import decode, gaussian_beliefs
 from posemachines.conv import ConvStage, JointTraining
 from posemachines.skeleton import Skeleton
 from posemachines.stage import Stage
-
-from conftest import DOTS, draw_dots, tiny_stage
 
 LEARNS = {"epochs": 40, "learning_rate": 5e-3, "rotation": 10.0, "colour": 0.0, "sigma": 4.0}
 UNPAIRED = Skeleton("dots", ("red", "green", "blue"))
@@ -76,7 +75,8 @@ def test_beliefs_have_the_height_of_the_targets(learned):
     images, _ = draw_dots(32, height=32, width=40, seed=1)
     beliefs = run(learned, images)[-1]
     assert 0.5 < beliefs[:, :-1].max((2, 3)).mean() < 1.2
-    assert -0.3 < beliefs.min() and beliefs.max() < 1.5
+    low, high = np.quantile(beliefs, [0.01, 0.99])
+    assert low > -0.2 and high < 1.2
 
 
 def test_stages_of_joint_training_are_fitted_clones_that_share_a_trunk(dots):
@@ -160,7 +160,7 @@ def test_bfloat16_predicts_nearly_the_same(joint, dots):
         ({"device": "abacus"}, "device must be 'auto'"),
         ({"precision": "float8"}, "precision must be 'auto'"),
         ({"precision": "float16"}, "needs a CUDA device"),
-        ({"stride": 8}, "stride must be 4"),
+        ({"stride": 2}, "stride must be 4"),
         ({"feature_width": 18}, "multiple of 4"),
         ({"epochs": 0}, "epochs must be positive"),
         ({"scale": (1.2, 0.8)}, "scale must be"),

@@ -6,7 +6,7 @@ import pytest
 
 from posemachines.datasets import PeopleDataset, draw_figures
 from posemachines.datasets import _poses as poses
-from posemachines.datasets.figures import draw_photos
+from posemachines.datasets.figures import _place, draw_photos
 
 N = 48
 THIGHS = [[poses.RIGHT_HIP, poses.RIGHT_KNEE], [poses.LEFT_HIP, poses.LEFT_KNEE]]
@@ -92,6 +92,17 @@ def test_labelled_joints_lie_in_the_photo(figures):
         inside = ((joints[:, :2] >= 0) & (joints[:, :2] <= np.array(photo.shape[1::-1]) - 1)).all(1)
         np.testing.assert_array_equal(joints[:, 2] == 1, inside)
     assert figures[1][..., 2].mean() > 0.98
+
+
+def test_nobody_is_cut_off_for_the_most_part(bodies):
+    rng = np.random.default_rng(1)
+    counts = []
+    for body in bodies:
+        scale, origin = _place(body, 150, 170, 128, rng)
+        points = origin + scale * body.joints[:, :2] * (1, -1)
+        counts.append(((points >= 0) & (points <= (169, 149))).all(1).sum())
+    assert 5 <= min(counts) < 14
+    assert np.mean(np.array(counts) == 14) > 0.9
 
 
 def test_no_figure():

@@ -20,7 +20,7 @@ def images():
 def test_one_map_a_channel_on_the_belief_grid(stride, size):
     images = np.zeros((2, *size, 3), np.uint8)
     maps = features.image_maps(images, stride=stride)
-    assert maps.shape == (2, 26, size[0] // stride, size[1] // stride)
+    assert maps.shape == (2, 39, size[0] // stride, size[1] // stride)
     assert maps.dtype == np.float32
     assert np.isfinite(maps).all()
 
@@ -59,7 +59,7 @@ def test_a_ramp_votes_for_the_nearest_two_orientations(degrees, shares):
 def test_colour_is_lab():
     images = np.random.default_rng(0).integers(0, 256, (8, 1, 1, 3), dtype=np.uint8)
     maps = features.image_maps(images.repeat(8, 1).repeat(8, 2), stride=4)
-    for first in (10, 23):
+    for first in (10, 23, 36):
         ours = np.moveaxis(maps[:, first : first + 3], 1, -1)
         np.testing.assert_allclose(ours, np.broadcast_to(rgb2lab(images), ours.shape), atol=0.02)
 
@@ -83,8 +83,9 @@ def test_a_large_cell_is_centred_on_the_grid_point():
 
 def test_taps_of_the_image_patch():
     table = features.image_taps(stride=4)
-    assert table.shape == (13 * 49 + 13 * 81, 3)
-    assert table[:, 0].max() == 25
-    assert set(table[table[:, 0] < 13, 1]) == set(range(-3, 4))
-    assert set(table[table[:, 0] >= 13, 2]) == set(range(-8, 9, 2))
-    assert set(features.image_taps(stride=8)[:, 1]) == set(range(-4, 5))
+    assert table.shape == (13 * (25 + 49 + 49), 3)
+    assert table[:, 0].max() == 38
+    assert set(table[table[:, 0] < 13, 1]) == set(range(-2, 3))
+    assert set(table[(table[:, 0] >= 13) & (table[:, 0] < 26), 2]) == set(range(-6, 7, 2))
+    assert set(table[table[:, 0] >= 26, 2]) == set(range(-12, 13, 4))
+    assert set(features.image_taps(stride=8)[:, 1]) == {-6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6}

@@ -23,7 +23,13 @@ def label(joints, positive=0.75, background=2):
 
 def draw(labels, previous=None, n_background=5, hard_share=1.0, max_cells=1000):
     return samples.draw_cells(
-        labels, previous, n_background, hard_share=hard_share, max_cells=max_cells, random=np.random.RandomState(0)
+        labels,
+        previous,
+        n_background,
+        background=BACKGROUND,
+        hard_share=hard_share,
+        max_cells=max_cells,
+        random=np.random.RandomState(0),
     )
 
 
@@ -105,3 +111,8 @@ def test_the_number_of_cells_is_bounded():
     labels = label(at((1, 1), (3, 4), (5, 8)))
     assert len(draw(labels, max_cells=4)) == 4
     assert len(draw(labels, n_background=10**6)) == (labels >= 0).sum()
+
+
+def test_nothing_to_draw_is_told():
+    with pytest.raises(ValueError, match="no labelled joint lies in the crops"):
+        draw(label(at((-9, 3), (-9, 4), None)), n_background=0)

@@ -85,9 +85,9 @@ def test_a_later_stage_learns_from_beliefs_where_the_image_tells_nothing(data):
 def test_context_can_be_switched_off(second, patches, offsets, position, n_taps):
     stage = clone(second).set_params(context_patches=patches, context_offsets=offsets, position=position)
     stage.n_parts_, stage.uses_beliefs_ = 3, True
-    maps, fill = stage._maps(np.zeros((1, 26, 4, 7), np.float32), np.zeros((1, 4, 4, 7), np.float32))
+    maps, fill = stage._maps(np.zeros((1, 39, 4, 7), np.float32), np.zeros((1, 4, 4, 7), np.float32))
     table = stage._taps()
-    assert len(table) == 13 * (49 + 81) + n_taps
+    assert len(table) == 13 * (25 + 49 + 49) + n_taps
     assert table[:, 0].max() + 1 == sum(part.shape[1] for part in maps) == sum(len(values) for values in fill)
 
 
@@ -118,7 +118,7 @@ def test_state_round_trip(data, previous, second):
 def test_given_features_change_nothing(data, first, second, previous):
     assert first.feature_key == second.feature_key != clone(first).set_params(stride=8).feature_key
     maps = first.features(data[0][:2])
-    assert maps.shape == (2, 26, 4, 7)
+    assert maps.shape == (2, 39, 4, 7)
     np.testing.assert_array_equal(
         second.predict(data[0][:2], previous[:2], features=maps), second.predict(data[0][:2], previous[:2])
     )
@@ -133,7 +133,7 @@ def test_unlabelled_joints_teach_nothing(data):
     stages = [small(n_trees=2).fit(images, None, labels) for labels in (joints, moved)]
     np.testing.assert_array_equal(*(stage.predict(images[:2]) for stage in stages))
     stage = stages[0]
-    cells, classes = stage._draw(False, images, None, joints, 1, np.random.RandomState(0))
+    cells, classes = stage._draw(False, stage._labels(images, joints), None, 1000, np.random.RandomState(0))
     assert not (cells[classes == 3, 0] % 2 == 0).any()
     assert (cells[classes == 0, 0] % 2 == 0).any()
 
@@ -151,7 +151,8 @@ def test_mirrored_people_are_cells_of_the_mirrored_picture(data, previous, secon
     maps, beliefs = stage._view(images, previous, mirror=True)
     np.testing.assert_array_equal(maps, stage._features(mirrored))
     np.testing.assert_array_equal(beliefs, flip_beliefs(previous, (0, 2, 1)))
-    cells, classes = stage._draw(True, images, previous, joints, 2, np.random.RandomState(0))
+    cells, classes = stage._draw(True, stage._labels(images, joints), previous, 1000, np.random.RandomState(0))
+    assert set(classes) == {0, 1, 2, 3}
     for cell, part in zip(cells, classes, strict=True):
         if part < 3:
             x, y = joints[cell[0], (0, 2, 1)[part], :2]
@@ -184,7 +185,6 @@ def test_progress_is_shown_when_verbose(capsys, data):
         ("learner", "boosting"),
         ("n_trees", 0),
         ("n_peaks", 0),
-        ("stride", 0),
         ("max_cells", 0),
         ("cells_per_person", -1),
         ("hard_negatives", 1.5),
