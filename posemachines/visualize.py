@@ -29,6 +29,7 @@ SIDE_COLOURS = {"right": (255, 152, 26), "left": (64, 176, 255), "middle": (245,
 HEAT = ((84, 34, 132), (206, 60, 100), (250, 142, 46), (254, 240, 170))  # RGB, from little belief to much
 DIM = 0.55  # brightness of the photo under an overlay
 OPACITY = 0.9  # of the overlay where the belief is greatest
+HEAT_CONTRAST, PARTS_CONTRAST = 0.6, 1.2  # powers from belief to opacity: one part's weak beliefs show, those of all less
 _FRACTION_BITS = 4  # OpenCV draws at sixteenths of a pixel
 
 
@@ -144,7 +145,7 @@ def overlay_beliefs(image, belief_map, *, stride: int, greatest: float | None = 
     at = strength * (len(HEAT) - 1)
     steps = np.arange(len(HEAT))
     colour = np.stack([np.interp(at, steps, channel) for channel in zip(*HEAT, strict=True)], -1)
-    return _blend(image, colour, strength**0.6)
+    return _blend(image, colour, strength**HEAT_CONTRAST)
 
 
 def overlay_parts(image, beliefs, skeleton: Skeleton, *, stride: int):
@@ -179,7 +180,7 @@ def overlay_parts(image, beliefs, skeleton: Skeleton, *, stride: int):
     strength = _enlarged(parts.max(0), image, stride, None)
     colours = np.array([SIDE_COLOURS[side] for side in part_sides(skeleton)], np.float32)[parts.argmax(0)]
     colour = cv2.resize(colours, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return _blend(image, colour, strength**0.8)
+    return _blend(image, colour, strength**PARTS_CONTRAST)
 
 
 def _check_picture(image) -> np.ndarray:

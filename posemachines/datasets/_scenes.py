@@ -189,8 +189,8 @@ def paint_background(height, width, horizon, unit, rng):
     place(image, horizon / unit, rng)
     blur = rng.uniform(-0.6, 1.5)
     if blur > 0.3:
-        image = cv2.GaussianBlur(image, (0, 0), blur)
+        image = cv2.GaussianBlur(image, (5, 5), blur)
     if image.shape[:2] != (height, width):
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if unit < 1.0 else cv2.INTER_LINEAR)
     texture = texture_factors(height, width, depth * rng.uniform(0.4, 1.0), rng)
-    return np.multiply(image.transpose(2, 0, 1), texture, order="C")
+    return np.stack([plane * texture for plane in cv2.split(image)])

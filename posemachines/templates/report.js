@@ -65,14 +65,14 @@ function overlay(tile, part) {
     if (part >= 0) {
       strength = tile.levels[part * cells + cell] / 255;
       colour = heat(strength);
-      strength **= 0.6;
+      strength **= view.heatContrast;
     } else {
       let best = 0, value = -1;
       for (let p = 0; p < tile.peaks.length; p++) {
         const belief = tile.levels[p * cells + cell] / 255 * tile.peaks[p];
         if (belief > value) { value = belief; best = p; }
       }
-      strength = (value / greatest) ** 0.8;
+      strength = (value / greatest) ** view.partsContrast;
       colour = view.colours[view.sides[best]];
     }
     image.data.set([...colour, 255 * view.opacity * strength], 4 * cell);
@@ -204,7 +204,7 @@ function enlarge(dialog, tile) {
 
 async function start() {
   const photos = (await Promise.all([...document.querySelectorAll(".photo")].map((photo) => loaded(photo.src)))).map(photoPair);
-  const tiles = await Promise.all([...document.querySelectorAll(".tile")].map((figure) => readTile(figure, photos)));
+  const tiles = await Promise.all([...document.querySelectorAll("figure.tile")].map((figure) => readTile(figure, photos)));
   const dialog = document.querySelector("dialog");
   form.addEventListener("input", () => {
     const state = readState();
