@@ -60,7 +60,7 @@ def plot_pck_curves(report: dict):
         Without matplotlib.
     """
     _check_report(report)
-    made = figure(4.7, 3.2)
+    made = figure(4.2, 3.1)
     ax = made.add_subplot()
     thresholds = np.asarray(report["protocol"]["thresholds"], float)
     ends = {}
@@ -110,7 +110,7 @@ def plot_stage_bars(report: dict, *, threshold: float = 0.2):
     quoted = next(iter(report["machines"].values()))["accuracy"]["stages"][0]["pck"]
     if str(threshold) not in quoted:
         raise ValueError(f"the report does not quote PCK@{threshold}; it quotes {', '.join(quoted)}")
-    made = figure(4.7, 3.2)
+    made = figure(4.2, 3.1)
     ax = made.add_subplot()
     ticks, labels, top, start = [], [], 0.0, 0.0
     for key, colour in series_colours(report).items():
