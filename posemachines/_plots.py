@@ -119,6 +119,11 @@ def plot_stage_bars(report: dict, *, threshold: float = 0.2):
         places = start + np.arange(len(stages))
         for number, (place, stage) in enumerate(zip(places, stages, strict=True), 1):
             top = max(top, _bar(ax, place, stage, str(threshold), colour, alpha=0.35 + 0.65 * number / len(stages)))
+            if not is_baseline(machine):
+                ax.annotate(
+                    f"{stage['stage']}", (place, 0), (0, -9), textcoords="offset points", ha="center", fontsize=SMALL,
+                    color=QUIET, annotation_clip=False,
+                )  # fmt: skip
         ticks.append(places.mean())
         labels.append((fill(machine["label"], 14 if len(stages) > 1 else 6), colour))
         start = places[-1] + 1.7
@@ -140,10 +145,6 @@ def _bar(ax, place: float, stage: dict, threshold: str, colour: str, *, alpha: f
     ax.annotate(
         f"{value:.0f}", (place, high), (0, 2), textcoords="offset points", ha="center", fontsize=SMALL, color=INK
     )
-    ax.annotate(
-        f"{stage['stage']}", (place, 0), (0, -9), textcoords="offset points", ha="center", fontsize=SMALL, color=QUIET,
-        annotation_clip=False,
-    )  # fmt: skip
     return high
 
 

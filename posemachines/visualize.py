@@ -29,7 +29,7 @@ SIDE_COLOURS = {"right": (255, 152, 26), "left": (64, 176, 255), "middle": (245,
 HEAT = ((84, 34, 132), (206, 60, 100), (250, 142, 46), (254, 240, 170))  # RGB, from little belief to much
 DIM = 0.55  # brightness of the photo under an overlay
 OPACITY = 0.9  # of the overlay where the belief is greatest
-HEAT_CONTRAST, PARTS_CONTRAST = 0.6, 1.2  # powers from belief to opacity: weak beliefs show where one part is alone
+HEAT_CONTRAST, PARTS_CONTRAST = 0.8, 1.2  # powers from belief to opacity: weak beliefs show where one part is alone
 _FRACTION_BITS = 4  # OpenCV draws at sixteenths of a pixel
 
 

@@ -5,7 +5,7 @@ document.documentElement.classList.add("script");
 
 const view = JSON.parse(document.getElementById("viewer-data").textContent);
 const form = document.querySelector(".controls");
-const SIDE = 300;  // longer side of a tile's canvas, in its own pixels
+const SIDE = 300, LARGE_SIDE = 1200;  // longer sides of the canvases, in their own pixels
 const SHADOW = "rgb(16 16 18)";
 const rgb = (colour) => `rgb(${colour.join(" ")})`;
 
@@ -141,7 +141,7 @@ function draw(tile, canvas, side, state) {
   canvas.width = Math.round(view.width * scale);
   canvas.height = Math.round(view.height * scale);
   const context = canvas.getContext("2d");
-  const thickness = side / 55, truth = view.truth[tile.person], isTruth = tile.kind === "truth";
+  const thickness = 5.4 * (side / SIDE) ** 0.7, truth = view.truth[tile.person], isTruth = tile.kind === "truth";
   const heated = state.beliefs && tile.levels;
   context.drawImage(heated ? tile.photo.dim : tile.photo.plain, 0, 0, canvas.width, canvas.height);
   if (heated) context.drawImage(overlay(tile, state.part), 0, 0, canvas.width, canvas.height);
@@ -197,7 +197,7 @@ async function readTile(figure, photos) {
 
 function enlarge(dialog, tile) {
   const state = readState(), part = state.part < 0 ? "" : `, ${form.querySelector("input[name=part]:checked").parentNode.textContent.trim()}`;
-  draw(tile, dialog.querySelector("canvas"), 1200, state);
+  draw(tile, dialog.querySelector("canvas"), LARGE_SIDE, state);
   dialog.querySelector("p").textContent = `Person ${tile.person + 1}, ${tile.name}${part}: ${caption(tile, state.part)}`.replace(/: $/, "");
   dialog.showModal();
 }

@@ -1,0 +1,53 @@
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+import posemachines  # noqa: E402
+from benchmarks import tables  # noqa: E402
+
+project = "posemachines"
+author = "The posemachines developers"
+project_copyright = f"2026, {author}"
+version = release = posemachines.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "numpydoc",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build", "generated", "_templates"]
+templates_path = ["_templates"]
+html_theme = "furo"
+html_title = "posemachines"
+html_static_path = ["_static"]
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+nitpicky = False
+copybutton_prompt_text = ">>> "
+
+
+def write_tables(_app):
+    """The tables of the result files, as pages to include."""
+    folder = ROOT / "docs" / "generated"
+    folder.mkdir(exist_ok=True)
+    for name in tables.TABLES:
+        report = tables.read(name)
+        parts = [
+            tables.caption(report),
+            tables.list_table(tables.HEADS, tables.accuracy_rows(report)),
+            tables.list_table(tables.COST_HEADS, tables.cost_rows(report)),
+            f"Made by::\n\n    {report['command']}",
+        ]
+        (folder / f"{name}.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def setup(app):
+    app.connect("builder-inited", write_tables)

@@ -1,0 +1,50 @@
+"""Make the pictures of the documentation: drawn figures, and those of a comparison's report.
+
+    python docs/make_images.py [runs/compare]
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from posemachines.datasets import draw_figures
+from posemachines.visualize import draw_skeleton
+
+ROWS, COLUMNS, ZOOM = 3, 8, 1.5
+
+
+def contact_sheet() -> np.ndarray:
+    """Figures 0, 1, 2, ... of seed 7, every other one with its skeleton."""
+    people = draw_figures(ROWS * COLUMNS, random_state=7)
+    X, y, _ = people.crops(128)
+    tiles = []
+    for index, (crop, joints) in enumerate(zip(X, y, strict=True)):
+        large = cv2.resize(crop, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC)
+        if index % 2:
+            centred = (joints[:, :2] + 0.5) * ZOOM - 0.5
+            large = draw_skeleton(large, centred, people.skeleton, visible=joints[:, 2] > 0)
+        tiles.append(large)
+    rows = [np.concatenate(tiles[start : start + COLUMNS], axis=1) for start in range(0, len(tiles), COLUMNS)]
+    return np.concatenate(rows)
+
+
+def main() -> None:
+    """Write docs/images/*.png."""
+    images = HERE / "images"
+    images.mkdir(exist_ok=True)
+    cv2.imwrite(str(images / "figures.png"), contact_sheet()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    if len(sys.argv) > 1:
+        for name in ("curves", "bars", "beliefs"):
+            shutil.copy(Path(sys.argv[1]) / f"{name}.png", images / f"compare_{name}.png")
+
+
+if __name__ == "__main__":
+    main()
