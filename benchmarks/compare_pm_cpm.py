@@ -134,7 +134,7 @@ def run_machine(name: str, options: argparse.Namespace, train: Crops, test: Crop
         "cost": {
             "training_seconds": round(cost.seconds, 2),
             "peak_memory_mib": round(cost.peak_mib, 1),
-            "ms_per_image": milliseconds_per_image(machine, test.X),
+            "ms_per_image": milliseconds_per_image(machine, test.X, n_images=5 if options.quick else 30),
             "complexity": machine.complexity(),
             "file_bytes": file_size(machine),
         },
@@ -223,9 +223,7 @@ def table(report: dict, *, parts: bool = False) -> str:
             low, high = stage["interval"]["0.2"]
             label = machine["label"] if stage["stage"] == 1 else ""
             pck = stage["pck"]
-            lines.append(
-                f"{label:30}{stage['stage']:>6}{pck['0.1']:>9.1f}{pck['0.2']:>9.1f}   {low:.1f} .. {high:.1f}"
-            )
+            lines.append(f"{label:30}{stage['stage']:>6}{pck['0.1']:>9.1f}{pck['0.2']:>9.1f}   {low:.1f} .. {high:.1f}")
     if parts:
         lines += ["", f"{'PCK@0.2, last stage':20}" + "".join(f"{name:>8}" for name in report["machines"])]
         for index, part in enumerate(report["dataset"]["parts"]):
@@ -270,6 +268,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     report, machines, distances = describe(options, people, command), {}, {}
+    code = 0
     try:
         for name in ("mean", *options.machines):
             print(f"\n{LABELS[name]}", flush=True)
@@ -279,13 +278,15 @@ def main(arguments: list[str] | None = None) -> int:
         report["finished"] = True
     except KeyboardInterrupt:
         print("\ninterrupted: the report holds the machines that are finished", file=sys.stderr)
-    except (ValueError, RuntimeError) as error:
+        code = 130
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        code = 2
     report["settings"]["total_seconds"] = round(time.perf_counter() - began, 1)
     if machines:
         write_report(report, machines, test, options.output)
         print(f"\n{table(report, parts=options.parts)}\n\nreport: {options.output / 'report.html'}")
-    return 0 if report["finished"] else 130
+    return code
 
 
 if __name__ == "__main__":

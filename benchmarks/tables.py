@@ -1,6 +1,6 @@
 """Tables of the README and the docs, made from the result files so that no figure is typed by hand.
 
-    python benchmarks/tables.py            # rewrite the tables of README.md
+python benchmarks/tables.py            # rewrite the tables of README.md
 """
 
 from __future__ import annotations

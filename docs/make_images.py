@@ -1,6 +1,6 @@
 """Make the pictures of the documentation: drawn figures, and those of a comparison's report.
 
-    python docs/make_images.py [runs/compare]
+python docs/make_images.py [runs/compare]
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def main() -> None:
     images.mkdir(exist_ok=True)
     cv2.imwrite(str(images / "figures.png"), contact_sheet()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
     if len(sys.argv) > 1:
-        for name in ("curves", "bars", "beliefs"):
-            shutil.copy(Path(sys.argv[1]) / f"{name}.png", images / f"compare_{name}.png")
+        for name in ("pck_curves", "stage_bars", "people"):
+            shutil.copy(Path(sys.argv[1]) / f"{name}.png", images / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -121,7 +121,7 @@ def _tile(examples: Examples, person: int, key: str, stage: int, distances: np.n
 
 def _tile_data(joints, distances, beliefs) -> dict:
     """What the viewer's script draws one tile from: plain lists, and the maps as one grey picture, part below part."""
-    data = {
+    data: dict[str, list | str] = {
         "joints": _points(joints, np.ones(len(joints), bool)),
         "distances": [round(float(each), 5) if np.isfinite(each) else None for each in distances],
     }

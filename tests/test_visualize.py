@@ -17,7 +17,7 @@ from posemachines.visualize import (
     plot_stage_bars,
 )
 
-FORK = Skeleton("fork", ("tip", "right", "left"), limbs=(("tip", "right"), ("right", "left")), pairs=(("right", "left"),))
+FORK = Skeleton("fork", ("tip", "right", "left"), (("tip", "right"), ("right", "left")), pairs=(("right", "left"),))
 STRIDE, ROWS, COLUMNS = 4, 5, 7
 BLACK = np.zeros((STRIDE * ROWS, STRIDE * COLUMNS, 3), np.uint8)
 
@@ -51,7 +51,7 @@ def test_sides_follow_the_pairs():
 
 def test_skeleton_is_a_coloured_copy():
     joints = np.array([[3, 3], [24, 3], [24, 16]])
-    drawn = draw_skeleton(BLACK, joints, FORK, thickness=1)
+    drawn = draw_skeleton(BLACK, joints, FORK, thickness=3)
     assert drawn.shape == BLACK.shape
     assert drawn.dtype == np.uint8
     assert not BLACK.any()

@@ -20,7 +20,8 @@ from .devices import choose_device, choose_precision
 __all__ = ["TrainingRun", "belief_loss", "gaussian_targets", "normalise"]
 
 CHECKPOINT_SECONDS = 60.0  # write no more often than this
-COLLAPSED = 0.02  # mean peak of the part maps below which a stage has learned nothing but zeros
+COLLAPSED = 0.02  # mean peak of the part maps below which a stage has learned nothing but zeros,
+STEPS_TO_LEAVE_ZERO = 100  # if it had as many steps to learn more
 NEGLIGIBLE = 0.01  # as in posemachines.beliefs
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class TrainingRun:
         if self.settings.checkpoint is not None:
             Path(self.settings.checkpoint).unlink(missing_ok=True)
         for number, peak in enumerate(self.history[-1]["peak"], start=1):
-            if peak < COLLAPSED:
+            if peak < COLLAPSED and self.step >= STEPS_TO_LEAVE_ZERO:
                 logger.warning(
                     "the beliefs of stage %d are all but zero (mean peak %.3f): it has learned nothing; train for "
                     "more epochs, with another random_state, or with another learning_rate", number, peak,

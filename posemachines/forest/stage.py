@@ -15,11 +15,13 @@ from ..beliefs import flip_beliefs
 from ..progress import progress
 from ..stage import Stage
 from . import features, psi, samples, taps
+from .growing import grow_forest
 from .trees import Forest, flatten
 
 __all__ = ["ForestStage"]
 
-_LEARNERS = {"extra_trees": ExtraTreesClassifier, "random_forest": RandomForestClassifier}
+_SCIKIT_LEARN = {"extra_trees": ExtraTreesClassifier, "random_forest": RandomForestClassifier}
+_LEARNERS = ("binned_forest", *_SCIKIT_LEARN)
 _RANGES = (
     ("n_trees", 1, np.inf),
     ("cells_per_person", 0, np.inf),
@@ -42,11 +44,11 @@ class ForestStage(Stage):
     max_depth : int or None, default=20
     min_samples_leaf : int, default=8
         Training cells in a leaf, at least.
-    max_features : float, int or str, default=0.04
+    max_features : float, int or str, default=0.05
         Features tried at a split, as scikit-learn takes it: a share when it is a float.
-    learner : {"extra_trees", "random_forest"}, default="extra_trees"
-        Extra-trees draw the threshold of each tried feature at random; a random forest looks for the best one on a
-        bootstrap sample, which takes several times as long.
+    learner : {"binned_forest", "extra_trees", "random_forest"}, default="binned_forest"
+        Who grows the trees: :func:`.growing.grow_forest`, on features that are cut into 32 bins; or scikit-learn, with
+        thresholds drawn at random (about 2.5 times the time for equal accuracy) or exact ones (7 times).
     cells_per_person : int, default=25
         Background cells to train on, a person.
     max_cells : int, default=200_000
@@ -111,8 +113,8 @@ class ForestStage(Stage):
         n_trees: int = 40,
         max_depth: int | None = 20,
         min_samples_leaf: int = 8,
-        max_features: float | int | str = 0.04,
-        learner: str = "extra_trees",
+        max_features: float | int | str = 0.05,
+        learner: str = "binned_forest",
         cells_per_person: int = 25,
         max_cells: int = 200_000,
         hard_negatives: float = 0.5,
@@ -170,18 +172,23 @@ class ForestStage(Stage):
         random = check_random_state(self.random_state)
         with _threads(self.n_jobs):
             descriptors, classes = self._training_set(images, previous, joints, random)
-            model = _LEARNERS[self.learner](
-                self.n_trees,
-                max_depth=self.max_depth,
-                min_samples_leaf=self.min_samples_leaf,
-                max_features=self.max_features,
-                n_jobs=self.n_jobs,
-                random_state=random,
-            )
-            model.fit(descriptors, classes, sample_weight=self._weights(classes))
-        forest = flatten(model, self.n_parts_ + 1)
+            forest = self._grow(descriptors, classes, random)
         for name, values in vars(forest).items():
             setattr(self, f"{name}_", values)
+
+    def _grow(self, descriptors: np.ndarray, classes: np.ndarray, random: np.random.RandomState) -> Forest:
+        settings = {
+            "n_trees": self.n_trees,
+            "max_depth": self.max_depth,
+            "min_samples_leaf": self.min_samples_leaf,
+            "max_features": self.max_features,
+            "n_jobs": self.n_jobs,
+        }
+        weights = self._weights(classes)
+        if self.learner == "binned_forest":
+            return grow_forest(descriptors, classes, weights, self.n_parts_ + 1, random=random, **settings)
+        model = _SCIKIT_LEARN[self.learner](settings.pop("n_trees"), random_state=random, **settings)
+        return flatten(model.fit(descriptors, classes, sample_weight=weights), self.n_parts_ + 1)
 
     def _predict(self, features: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
         forest, shape = self._forest(), features.shape[2:]

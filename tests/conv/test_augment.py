@@ -42,7 +42,8 @@ def test_joints_move_as_pixels_do():
 def test_beliefs_move_as_joints_do_and_sides_change_places():
     shape, stride = (128, 160), 4
     joints, motion = joints_in_the_middle(16, shape), motions(16, shape)
-    assert motion.flipped.any() and not motion.flipped.all()
+    assert motion.flipped.any()
+    assert not motion.flipped.all()
     grid = shape[0] // stride, shape[1] // stride
     beliefs = gaussian_targets(joints, grid, stride=stride, sigma=8.0)
     moved = move_beliefs(beliefs, motion, ORDER, stride=stride)
@@ -83,7 +84,10 @@ def test_motions_keep_to_their_ranges():
     motion = motions(500, (100, 60), rotation=30.0, scale=(0.5, 2.0), shift=0.1)
     linear = motion.matrix[:, :, :2]
     scale = torch.linalg.det(linear).abs().sqrt()
-    assert scale.min() > 0.5 - 1e-4 and scale.max() < 2 + 1e-4 and scale.min() < 0.6 and scale.max() > 1.8
+    assert scale.min() > 0.5 - 1e-4
+    assert scale.max() < 2 + 1e-4
+    assert scale.min() < 0.6
+    assert scale.max() > 1.8
     angle = torch.atan2(-linear[:, 0, 1], linear[:, 1, 1]).abs().rad2deg()
     assert 25 < angle.max() <= 30 + 1e-3
     centre = torch.tensor([29.5, 49.5, 1.0])

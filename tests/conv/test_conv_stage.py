@@ -46,7 +46,8 @@ def test_a_first_stage_learns_dots():
     stage = tiny_stage(**LEARNS).fit(images, None, joints, skeleton=UNPAIRED)
     new, truth = draw_dots(32, height=32, width=40, seed=1)
     beliefs = stage.predict(new)
-    assert beliefs.shape == (32, 4, 8, 10) and beliefs.dtype == np.float32
+    assert beliefs.shape == (32, 4, 8, 10)
+    assert beliefs.dtype == np.float32
     assert mean_error(beliefs, truth) < 2
     assert stage.history_[-1]["loss"][0] < 0.5 * stage.history_[0]["loss"][0]
     assert not stage.uses_beliefs_
@@ -68,7 +69,8 @@ def test_joint_training_learns_in_every_stage(learned):
     images, joints = draw_dots(32, height=32, width=40, seed=1)
     assert all(mean_error(beliefs, joints) < 2 for beliefs in run(learned, images))
     first, last = learned[0].history_[0]["loss"], learned[0].history_[-1]["loss"]
-    assert len(last) == 2 and all(end < 0.5 * start for start, end in zip(first, last, strict=True))
+    assert len(last) == 2
+    assert all(end < 0.5 * start for start, end in zip(first, last, strict=True))
 
 
 def test_beliefs_have_the_height_of_the_targets(learned):
@@ -76,7 +78,8 @@ def test_beliefs_have_the_height_of_the_targets(learned):
     beliefs = run(learned, images)[-1]
     assert 0.5 < beliefs[:, :-1].max((2, 3)).mean() < 1.2
     low, high = np.quantile(beliefs, [0.01, 0.99])
-    assert low > -0.2 and high < 1.2
+    assert low > -0.2
+    assert high < 1.2
 
 
 def test_stages_of_joint_training_are_fitted_clones_that_share_a_trunk(dots):
@@ -91,7 +94,8 @@ def test_stages_of_joint_training_are_fitted_clones_that_share_a_trunk(dots):
 def test_a_shared_trunk_counts_once(joint):
     first, second, third = (stage.complexity()["parameters"] for stage in joint)
     trunk = sum(weight.numel() for weight in joint[0].network_.trunk.parameters())
-    assert first > trunk and second == third
+    assert first > trunk
+    assert second == third
     assert second == sum(weight.numel() for weight in joint[1].network_.heads.parameters())
 
 

@@ -131,7 +131,8 @@ def test_a_checkpoint_of_another_training_is_refused(dots, interrupted):
 def test_beliefs_that_collapse_to_zero_are_reported(caplog):
     images, joints = draw_dots(8)
     joints[1:, :, 2] = 0
-    tiny_stage(epochs=40, mask_unlabelled=False, learning_rate=1e-2, sigma=0.1).fit(images, None, joints, skeleton=DOTS)
+    settings = {"mask_unlabelled": False, "learning_rate": 1e-2, "sigma": 0.1}
+    tiny_stage(epochs=40, batch_size=2, **settings).fit(images, None, joints, skeleton=DOTS)
     assert "beliefs of stage 1 are all but zero" in caplog.text
 
 
@@ -142,6 +143,7 @@ def test_progress_and_log(dots, caplog, capsys):
     assert "training" in capsys.readouterr().err
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_learns_as_the_cpu_does(dots):
     on_gpu = tiny_stage(epochs=8, device="cuda").fit(dots[0], None, dots[1], skeleton=DOTS)

@@ -48,16 +48,18 @@ def second(data, previous):
     return small(flip_augment=True).fit(data[0], previous, data[1], skeleton=SIDES)
 
 
-def test_finds_coloured_dots(first):
+def test_finds_coloured_dots():
     images, joints = dots(6, seed=1)
-    beliefs = first.predict(images)
+    people, labels = dots(30, seed=2)
+    beliefs = small(n_trees=12, max_features=0.4).fit(people, None, labels).predict(images)
     np.testing.assert_allclose(beliefs.sum(1), 1, atol=1e-5)
     found, _ = decode(beliefs, stride=4, refine=False)
     assert (np.linalg.norm(found - joints[..., :2], axis=-1) < 1).mean() > 0.85
 
 
-def test_random_forest_learns_too(data):
-    beliefs = small(learner="random_forest").fit(data[0], None, data[1]).predict(data[0])
+@pytest.mark.parametrize("learner", ["extra_trees", "random_forest"])
+def test_scikit_learn_learns_too(data, learner):
+    beliefs = small(learner=learner).fit(data[0], None, data[1]).predict(data[0])
     found, _ = decode(beliefs, stride=4, refine=False)
     assert (np.linalg.norm(found - data[1][..., :2], axis=-1) < 1).mean() > 0.9
 
