@@ -20,14 +20,13 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
-from posemachines.report import Examples, write_html, write_pictures
-
 from baselines import MeanPose
 from benchmarks.results_file import write_json
 from posemachines import ConvPoseMachine, ConvStage, ForestStage, PeopleDataset, PoseMachine, SequentialMachine, Stacked
 from posemachines.cost import file_size, machine_description, measured, milliseconds_per_image, versions
 from posemachines.datasets import Crops, draw_figures, load_lsp, load_lspet
 from posemachines.evaluation import THRESHOLDS, bootstrap_difference, describe_reference, evaluate
+from posemachines.report import Examples, write_html, write_pictures
 
 DATASETS = {  # default people to train and to test on, and where in the files the test people begin
     "figures": {"train": 1000, "test": 300},

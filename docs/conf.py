@@ -4,8 +4,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import posemachines  # noqa: E402
-from benchmarks import tables  # noqa: E402
+import posemachines
+from benchmarks import tables
 
 project = "posemachines"
 author = "The posemachines developers"

@@ -42,7 +42,7 @@ def test_the_photo_frame_gives_the_same_figures(machine, dots):
 
 
 def test_nobody_to_score(dots):
-    images, joints, skeleton = dots
+    _, joints, skeleton = dots
     with pytest.raises(ValueError, match="nobody can be scored"):
         evaluate_predictions([joints[..., :2]], joints * 0, skeleton)
 

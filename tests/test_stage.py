@@ -96,7 +96,7 @@ def test_the_suite_finds_what_is_broken(broken):
 
 
 def test_only_stages_are_checked():
-    with pytest.raises(AssertionError, match="must be a posemachines.Stage"):
+    with pytest.raises(AssertionError, match=r"must be a posemachines\.Stage"):
         check_stage(object())
 
 
