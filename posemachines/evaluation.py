@@ -46,7 +46,7 @@ class StageAccuracy:
 
     stage: int
     pck: dict[str, float]
-    interval: dict[str, tuple[float, float]]
+    interval: dict[str, tuple[float, ...]]
     parts: dict[str, list[float | None]]
     curve: list[float]
 

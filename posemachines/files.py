@@ -82,7 +82,7 @@ def save_machine(machine: SequentialMachine, path: str | Path) -> None:
     try:
         with open(temporary, "wb") as stream:
             encoded = np.frombuffer(json.dumps(description).encode(), np.uint8)
-            np.savez_compressed(stream, machine=encoded, **arrays)
+            np.savez_compressed(stream, allow_pickle=False, machine=encoded, **arrays)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

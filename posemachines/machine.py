@@ -343,7 +343,7 @@ def _common_stride(stages: Sequence[Stage]) -> int:
 def _leave_out_outside(joints: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Joints with those outside a crop of `shape` = (H, W) marked as not labelled."""
     edge = np.array(shape[::-1]) - 0.5
-    outside = ((joints[..., :2] < -0.5) | (joints[..., :2] > edge)).any(-1)
+    outside = np.asarray(((joints[..., :2] < -0.5) | (joints[..., :2] > edge)).any(-1))
     return np.where(outside[..., None], np.float32(0), joints)
 
 

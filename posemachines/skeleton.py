@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["COCO", "FLIC", "LSP", "MPII", "Skeleton", "get_skeleton"]
 
@@ -48,10 +49,10 @@ class Skeleton:
 
     name: str
     parts: tuple[str, ...]
-    limbs: tuple[tuple[int, int], ...] = ()
-    pairs: tuple[tuple[int, int], ...] = ()
-    reference: tuple[int, int] | None = None
-    levels: tuple[tuple[tuple[int, ...], ...], ...] = field(default=(), repr=False)
+    limbs: tuple[tuple[Any, Any], ...] = ()  # names or indices when given, indices when read
+    pairs: tuple[tuple[Any, Any], ...] = ()
+    reference: tuple[Any, Any] | None = None
+    levels: tuple[tuple[tuple[Any, ...], ...], ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         parts = tuple(self.parts)

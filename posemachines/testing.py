@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -72,7 +73,7 @@ def _previous(n: int, random_state: int = 0) -> np.ndarray:
     return beliefs / beliefs.sum(1, keepdims=True)
 
 
-def _fit(stage: Stage, *, with_previous: bool = False, n: int = 12) -> tuple[Stage, np.ndarray, np.ndarray | None]:
+def _fit(stage: Stage, *, with_previous: bool = False, n: int = 12) -> tuple[Stage, np.ndarray, Any]:
     images, joints = make_dots(n, stride=stage.stride)
     previous = _previous(n) if with_previous else None
     return clone(stage).fit(images, previous, joints, skeleton=SKELETON), images, previous
@@ -163,8 +164,8 @@ def check_unlabelled_joints_teach_nothing(stage: Stage) -> None:
     copy = clone(stage)
     if "random_state" in copy.get_params(deep=False):
         copy.set_params(random_state=3)
-    beliefs = [clone(copy).fit(images, None, y, skeleton=SKELETON).predict(images) for y in (joints, moved)]
-    assert np.allclose(*beliefs, atol=1e-5), "coordinates of joints that are not labelled were used"
+    one, two = (clone(copy).fit(images, None, y, skeleton=SKELETON).predict(images) for y in (joints, moved))
+    assert np.allclose(one, two, atol=1e-5), "coordinates of joints that are not labelled were used"
 
 
 def check_refit_forgets(stage: Stage) -> None:

@@ -118,7 +118,7 @@ class Stacked(BaseEstimator):
         if len(joints) < self.folds:
             raise ValueError(f"{len(joints)} people cannot fill {self.folds} folds; give more people or fewer folds")
         folds = np.array_split(rng.permutation(len(joints)), self.folds)
-        labelled = joints[..., 2].any(1)
+        labelled = np.asarray(joints[..., 2].any(1))
         for held_out in folds:
             if labelled.sum() == labelled[held_out].sum():
                 raise ValueError(

@@ -89,7 +89,7 @@ LAYERS = [  # lowest first; a module imports from its own line or from lines abo
     {"machine"},
     {"forest", "conv"},
     {"files", "evaluation", "visualize"},
-    {"report"},
+    {"report", "_page", "_plots", "_wording"},
 ]
 APART = ({"forest", "conv", "datasets", "metrics"},)
 

@@ -150,14 +150,15 @@ class PeopleDataset:
 
     def __getitem__(self, which) -> PeopleDataset:
         """The people of a slice, a list of indices or a bool mask; an int gives a dataset of one."""
-        indices = np.arange(len(self))[[which] if isinstance(which, int | np.integer) else which]
+        chosen = np.asarray([which]) if isinstance(which, int | np.integer) else which
+        indices = np.arange(len(self))[chosen]
         if not len(indices):
             raise ValueError(f"this selection of the dataset {self.name!r} ({len(self)} people) is empty")
-        chosen = object.__new__(PeopleDataset)
-        chosen.__dict__.update(self.__dict__)
-        chosen.photos = [self.photos[index] for index in indices]
-        chosen.joints, chosen.centre, chosen.scale = self.joints[indices], self.centre[indices], self.scale[indices]
-        return chosen
+        people = object.__new__(PeopleDataset)
+        people.__dict__.update(self.__dict__)
+        people.photos = [self.photos[index] for index in indices]
+        people.joints, people.centre, people.scale = self.joints[indices], self.centre[indices], self.scale[indices]
+        return people
 
     def __iter__(self) -> Iterator[PeopleDataset]:
         return (self[index] for index in range(len(self)))
@@ -165,7 +166,7 @@ class PeopleDataset:
     @property
     def labelled(self) -> np.ndarray:
         """Bool ndarray (N,): people with at least one labelled joint."""
-        return self.joints[..., 2].any(1)
+        return np.asarray(self.joints[..., 2].any(1))
 
     def photo(self, index: int) -> np.ndarray:
         """The photo of one person, uint8 RGB (H, W, 3)."""
