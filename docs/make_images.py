@@ -37,13 +37,15 @@ def contact_sheet() -> np.ndarray:
 
 
 def main() -> None:
-    """Write docs/images/*.png."""
+    """Write docs/images."""
     images = HERE / "images"
     images.mkdir(exist_ok=True)
-    cv2.imwrite(str(images / "figures.png"), contact_sheet()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    cv2.imwrite(str(images / "figures.jpg"), contact_sheet()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     if len(sys.argv) > 1:
-        for name in ("pck_curves", "stage_bars", "people"):
+        for name in ("pck_curves", "stage_bars"):
             shutil.copy(Path(sys.argv[1]) / f"{name}.png", images / f"{name}.png")
+        stages = cv2.imread(str(Path(sys.argv[1]) / "stages.png"))
+        cv2.imwrite(str(images / "stages.jpg"), stages, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 if __name__ == "__main__":

@@ -199,3 +199,16 @@ def people_sheet(report: dict, examples: Examples) -> np.ndarray:
     for person in range(len(examples.images)):
         rows.append([_still(examples, person, None), *(_still(examples, person, key, -1) for key in keys)])
     return picture_grid(rows, columns=["truth", *(report["machines"][key]["label"] for key in keys)])
+
+
+def stages_sheet(report: dict, examples: Examples, n_people: int = 4) -> np.ndarray:
+    """A row a person, evenly chosen: the truth, then every stage of every machine that has belief maps."""
+    keys = [key for key in report["machines"] if key in examples.beliefs]
+    columns = [(key, stage) for key in keys for stage in range(len(examples.beliefs[key]))]
+    chosen = np.unique(np.linspace(0, len(examples.images) - 1, n_people).round().astype(int))
+    rows = [
+        [_still(examples, person, None), *(_still(examples, person, key, stage) for key, stage in columns)]
+        for person in chosen
+    ]
+    names = [f"{report['machines'][key]['label']}, stage {stage + 1}" for key, stage in columns]
+    return picture_grid(rows, columns=["truth", *names])

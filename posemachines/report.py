@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _wording as words
 from ._checks import check_beliefs, check_images, check_joints
-from ._page import encoded, page_content, people_sheet
+from ._page import encoded, page_content, people_sheet, stages_sheet
 from ._plots import plot_pck_curves, plot_stage_bars
 from .metrics import normalised_distances, reference_length
 from .skeleton import Skeleton
@@ -125,7 +125,8 @@ def write_pictures(report: dict, examples: Examples | None, folder: str | Path) 
     Returns
     -------
     list of Path
-        ``pck_curves.png`` and ``stage_bars.png`` where a machine is finished, and ``people.png`` with `examples`.
+        ``pck_curves.png`` and ``stage_bars.png`` where a machine is finished; with `examples` also ``people.png``, the
+        last stage of every machine, and ``stages.png``, every stage for a few of the people.
 
     Raises
     ------
@@ -142,6 +143,8 @@ def write_pictures(report: dict, examples: Examples | None, folder: str | Path) 
             written.append(_write(folder / f"{name}.png", stream.getvalue()))
     if examples is not None and report["machines"]:
         written.append(_write(folder / "people.png", encoded(people_sheet(report, examples), ".png")))
+        if examples.beliefs:
+            written.append(_write(folder / "stages.png", encoded(stages_sheet(report, examples), ".png")))
     return written
 
 

@@ -299,7 +299,7 @@ def test_failure_leaves_the_older_file(report, examples, tmp_path, monkeypatch):
 
 def test_pictures(report, examples, tmp_path):
     files = write_pictures(report, examples, tmp_path / "new" / "folder")
-    assert [file.name for file in files] == ["pck_curves.png", "stage_bars.png", "people.png"]
+    assert [file.name for file in files] == ["pck_curves.png", "stage_bars.png", "people.png", "stages.png"]
     for file in files:
         assert min(cv2.imread(str(file)).shape[:2]) > 100
     assert len(write_pictures(report, None, tmp_path)) == 2

@@ -110,7 +110,7 @@ class ConvStage(Stage):
         n_stage_blocks: int = 2,
         n_stage_coarse_blocks: int = 2,
         epochs: int = 15,
-        batch_size: int = 32,
+        batch_size: int = 16,
         learning_rate: float = 1.5e-3,
         weight_decay: float = 0.01,
         warm_up: float = 0.05,

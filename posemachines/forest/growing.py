@@ -22,10 +22,10 @@ def grow_forest(
     weights: np.ndarray,
     n_classes: int,
     *,
-    n_trees: int = 40,
+    n_trees: int = 20,
     max_depth: int | None = 20,
     min_samples_leaf: int = 8,
-    max_features: float | int | str | None = 0.05,
+    max_features: float | int | str | None = 0.15,
     n_jobs: int | None = None,
     random: np.random.RandomState,
 ) -> Forest:

@@ -39,19 +39,20 @@ class ForestStage(Stage):
 
     Parameters
     ----------
-    n_trees : int, default=40
+    n_trees : int, default=20
         Trees; beliefs are the mean over their leaf vectors.
     max_depth : int or None, default=20
     min_samples_leaf : int, default=8
         Training cells in a leaf, at least.
-    max_features : float, int or str, default=0.05
-        Features tried at a split, as scikit-learn takes it: a share when it is a float.
+    max_features : float, int, str or None, default=0.15
+        Features tried at a split, as scikit-learn takes it: a share when it is a float. Time is proportional to it;
+        few features are good, so that accuracy suffers more from a small share than from fewer trees.
     learner : {"binned_forest", "extra_trees", "random_forest"}, default="binned_forest"
         Who grows the trees: :func:`.growing.grow_forest`, on features that are cut into 32 bins; or scikit-learn, with
         thresholds drawn at random (about 2.5 times the time for equal accuracy) or exact ones (7 times).
     cells_per_person : int, default=25
         Background cells to train on, a person.
-    max_cells : int, default=200_000
+    max_cells : int, default=120_000
         Training cells in all; the descriptors take four bytes times the length of the descriptor for each
         (6.4 kB in a first stage, 14 kB in a later one of 14 parts).
     hard_negatives : float, default=0.5
@@ -93,7 +94,8 @@ class ForestStage(Stage):
     Notes
     -----
     Where this differs from the paper: trees are averaged and not boosted; single parts only, no composite levels;
-    beliefs are smoothed; the cell's place in the crop is a feature, since crops are centred on the person.
+    beliefs are smoothed; the cell's place in the crop is a feature, since crops are centred on the person. Image
+    patches come in three cell sizes, 4, 8 and 16 px; the coarsest shows most of the body.
 
     Nothing is wrongly taught by a joint that is not labelled: it gives no positive cells, and a person of whom a
     part is missing gives no background cells, since any of them might show it. The people of whom all parts are
@@ -110,13 +112,13 @@ class ForestStage(Stage):
     def __init__(
         self,
         *,
-        n_trees: int = 40,
+        n_trees: int = 20,
         max_depth: int | None = 20,
         min_samples_leaf: int = 8,
-        max_features: float | int | str = 0.05,
+        max_features: float | int | str | None = 0.15,
         learner: str = "binned_forest",
         cells_per_person: int = 25,
-        max_cells: int = 200_000,
+        max_cells: int = 120_000,
         hard_negatives: float = 0.5,
         positive_radius: float = 0.75,
         background_radius: float = 2.0,
