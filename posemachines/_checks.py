@@ -35,6 +35,8 @@ def check_images(images, *, stride: int | None = None) -> np.ndarray:
     if not len(images):
         raise ValueError("images is empty (N = 0); give at least one person")
     height, width = images.shape[1:3]
+    if stride is not None and not (isinstance(stride, int | np.integer) and stride > 0):
+        raise ValueError(f"stride is a positive whole number of pixels a cell; got {stride!r}")
     if stride is not None and (height % stride or width % stride or min(height, width) < stride):
         raise ValueError(
             f"images are {height} x {width} px, not a multiple of the stride {stride}; "

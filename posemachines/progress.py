@@ -9,6 +9,8 @@ from tqdm import tqdm
 __all__ = ["progress"]
 
 
-def progress(iterable: Iterable, description: str, *, shown: bool, total: int | None = None) -> tqdm:
-    """A progress bar over `iterable` with the time left; silent unless `shown`."""
-    return tqdm(iterable, description, total=total, disable=not shown, leave=True, dynamic_ncols=True)
+def progress(
+    iterable: Iterable, description: str, *, shown: bool, total: int | None = None, passing: bool = False
+) -> tqdm:
+    """A progress bar over `iterable` with the time left; silent unless `shown`, wiped in the end if `passing`."""
+    return tqdm(iterable, description, total=total, disable=not shown, leave=not passing, dynamic_ncols=True)

@@ -109,7 +109,8 @@ class TrainingRun:
         self.optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == torch.float16)
         self.n_batches = math.ceil(len(images) / settings.batch_size)
-        self.step, self.history = 0, []
+        self.step = 0
+        self.history: list[dict] = []
 
     def run(self, *, verbose: bool = False) -> list[dict]:
         """Train to the end, from the checkpoint if there is one; the history, a dict an epoch."""
@@ -139,7 +140,7 @@ class TrainingRun:
     def _epoch(self, bar) -> None:
         start = time.monotonic()
         order = torch.randperm(len(self.images), generator=self.generator).numpy()
-        sums = 0.0
+        sums = torch.zeros(2, len(self.network.heads), device=self.device)
         for people in np.array_split(order, self.n_batches):
             losses, peaks = self._train_on(np.sort(people))
             sums = sums + torch.stack([losses, peaks]) * len(people)
@@ -181,7 +182,7 @@ class TrainingRun:
         images = normalise(self.images[people], self.device)
         joints = _to_device(self.joints[people], self.device)
         previous = None if self.previous is None else _to_device(self.previous[people], self.device)
-        shape = tuple(images.shape[-2:])
+        shape = images.shape[2], images.shape[3]
         motion = draw_motion(
             len(people), shape, rotation=settings.rotation, scale=settings.scale, shift=settings.shift,
             flip=settings.flip and self.mirrors, generator=self.generator,

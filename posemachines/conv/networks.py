@@ -41,6 +41,7 @@ class ScaledConv2d(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, size: int, stride: int = 1, gain: float = 1.0) -> None:
         super().__init__(in_channels, out_channels, size, stride, padding=(size - stride + 1) // 2)
         nn.init.normal_(self.weight, std=self.weight[0].numel() ** -0.5)
+        self.bias: nn.Parameter  # there is always one
         nn.init.zeros_(self.bias)
         self.gain = nn.Parameter(torch.full((out_channels, 1, 1, 1), gain))
         self.baked = False
@@ -154,7 +155,8 @@ class StageHead(nn.Module):
     """Features, and the beliefs of the stage before, -> beliefs (N, P+1, h, w).
 
     A first stage sees what is under each cell: 1x1 convolutions. A later one sees features and beliefs through
-    3x3 residual blocks at stride 8 and 16, so that its context grows from stage to stage.
+    3x3 residual blocks at stride 8 and 16, so that its context grows from stage to stage, and writes what is to be
+    added to the beliefs.
 
     Parameters
     ----------
@@ -186,15 +188,18 @@ class StageHead(nn.Module):
             width = 2 * width
             self.body = nn.Sequential(nn.ReLU(), ScaledConv2d(feature_width, width, 1), nn.ReLU())
         self.beliefs = ScaledConv2d(width, 4 * n_maps, 1, gain=0.1)
-        with torch.no_grad():  # all background
-            self.beliefs.bias[-4:] = BELIEF_GAIN
+        if not uses_beliefs:
+            with torch.no_grad():  # all background
+                self.beliefs.bias[-4:] = BELIEF_GAIN
 
     def forward(self, features: torch.Tensor, previous: torch.Tensor | None) -> torch.Tensor:
         maps = fold(features)
-        if self.uses_beliefs:
+        if previous is not None:
             maps = torch.cat([maps, fold(previous.to(maps.dtype) * BELIEF_GAIN)], dim=1)
         maps = maps.contiguous(memory_format=torch.channels_last)
-        return unfold(self.beliefs(self.body(maps)).float() / BELIEF_GAIN, features.shape[-2:])
+        height, width = features.shape[-2:]
+        written = unfold(self.beliefs(self.body(maps)).float() / BELIEF_GAIN, (height, width))
+        return written if previous is None else previous.float() + written
 
 
 class PoseNetwork(nn.Module):

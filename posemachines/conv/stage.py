@@ -85,7 +85,8 @@ class ConvStage(Stage):
     Notes
     -----
     Deviations from the paper: one residual trunk with weight standardisation instead of plain convolutions with
-    9x9 and 11x11 kernels; beliefs at stride 4 instead of 8; no centre map; AdamW instead of momentum; unlabelled
+    9x9 and 11x11 kernels; beliefs at stride 4 instead of 8; later stages write a change of the beliefs they are
+    given; no centre map; AdamW instead of momentum; unlabelled
     joints are masked by default; errors at a part count more than those on empty ground, without which the maps
     stay near zero for the first thousands of steps. As in the paper, stage 1 applies 1x1 convolutions to the
     features, later stages see features and beliefs in growing context, and the loss is a sum over cells. The
@@ -239,7 +240,7 @@ class ConvStage(Stage):
         state = {f"network.{name}": tensor.cpu().numpy() for name, tensor in self.network_.state_dict().items()}
         state |= {f"history.{name}": np.array([row[name] for row in self.history_]) for name in self.history_[0]}
         head = self.network_.heads[0]
-        numbers = {"n_maps": len(head.beliefs.bias) // 4, "uses_beliefs": head.uses_beliefs}
+        numbers = {"n_maps": self.n_parts_ + 1, "uses_beliefs": head.uses_beliefs}
         numbers["owns_trunk"] = self._owns_trunk
         return state | {name: np.array(int(number)) for name, number in numbers.items()}
 
@@ -251,7 +252,8 @@ class ConvStage(Stage):
         network.load_state_dict(weights)
         columns = {name: np.asarray(value).tolist() for name, value in _under("history.", state).items()}
         history = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        self._adopt(network.to(memory_format=torch.channels_last), 0, history)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._adopt(network, 0, history)
         self._owns_trunk = bool(state["owns_trunk"])
 
     def __getstate__(self):

@@ -85,7 +85,7 @@ def _try_few(codes, order, classes, weights, total, min_leaf, state):
             continue
         purity = _purity(left, total, weight, left_weight)
         if purity > best:
-            best, at = purity, np.int64(code)
+            best, at = purity, int(code)
     return best, at
 
 

@@ -41,7 +41,9 @@ def _try(values, codes, shown, total, min_leaf):
 def grow(codes, order, classes, weights, limits, n_bins, n_classes, seed):
     """Twin of :func:`._growing.grow`; leaves its arguments alone."""
     n_features, min_leaf, max_depth = limits
-    draws, nodes, leaves = _Draws(seed), [], []
+    draws = _Draws(seed)
+    nodes: list = []
+    leaves: list = []
     shown = np.eye(n_classes)[classes] * weights[:, None]
 
     def split(rows, total):

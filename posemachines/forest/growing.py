@@ -5,6 +5,7 @@ from __future__ import annotations
 import joblib
 import numpy as np
 
+from ..progress import progress
 from . import _growing
 from .trees import Forest
 
@@ -28,6 +29,7 @@ def grow_forest(
     max_features: float | int | str | None = 0.15,
     n_jobs: int | None = None,
     random: np.random.RandomState,
+    verbose: bool = False,
 ) -> Forest:
     """Grow a random forest.
 
@@ -42,6 +44,8 @@ def grow_forest(
     n_trees, max_depth, min_samples_leaf, max_features, n_jobs
         As in :class:`sklearn.ensemble.RandomForestClassifier`.
     random : numpy.random.RandomState
+    verbose : bool, default=False
+        Show a progress bar over the trees.
 
     Returns
     -------
@@ -68,7 +72,9 @@ def grow_forest(
         return _growing.grow(codes, order, shown, weights[order], limits, N_BINS, n_classes, start)
 
     seeds = random.randint(0, 2**31 - 1, n_trees).tolist()
-    return _join(joblib.Parallel(n_jobs, prefer="threads")(joblib.delayed(grow)(seed) for seed in seeds), edges)
+    tasks = (joblib.delayed(grow)(seed) for seed in seeds)
+    grown = joblib.Parallel(n_jobs, prefer="threads", return_as="generator")(tasks)
+    return _join(list(progress(grown, "trees", shown=verbose, total=n_trees, passing=True)), edges)
 
 
 def _bin_edges(descriptors: np.ndarray, random: np.random.RandomState) -> np.ndarray:

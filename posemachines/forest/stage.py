@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from contextlib import contextmanager
+from typing import Any
 
 import joblib
 import numba
@@ -179,7 +180,7 @@ class ForestStage(Stage):
             setattr(self, f"{name}_", values)
 
     def _grow(self, descriptors: np.ndarray, classes: np.ndarray, random: np.random.RandomState) -> Forest:
-        settings = {
+        settings: dict[str, Any] = {
             "n_trees": self.n_trees,
             "max_depth": self.max_depth,
             "min_samples_leaf": self.min_samples_leaf,
@@ -188,7 +189,9 @@ class ForestStage(Stage):
         }
         weights = self._weights(classes)
         if self.learner == "binned_forest":
-            return grow_forest(descriptors, classes, weights, self.n_parts_ + 1, random=random, **settings)
+            return grow_forest(
+                descriptors, classes, weights, self.n_parts_ + 1, random=random, verbose=self.verbose, **settings
+            )
         model = _SCIKIT_LEARN[self.learner](settings.pop("n_trees"), random_state=random, **settings)
         return flatten(model.fit(descriptors, classes, sample_weight=weights), self.n_parts_ + 1)
 
@@ -196,7 +199,7 @@ class ForestStage(Stage):
         forest, shape = self._forest(), features.shape[2:]
         beliefs = np.empty((len(features), self.n_parts_ + 1, *shape), np.float32)
         with _threads(self.n_jobs):
-            for batch in self._batches(len(features), "beliefs"):
+            for batch in _batches(len(features)):
                 maps, base, pitch = self._pack(features[batch], None if previous is None else previous[batch])
                 beliefs[batch] = psi.smooth(forest.beliefs(maps, base, pitch, shape), self.smoothing)
         return beliefs
@@ -210,13 +213,13 @@ class ForestStage(Stage):
         descriptors = np.empty((n_cells, len(self._taps())), np.float32, order="F")
         end = 0
         for mirror, (cells, _) in zip(views, drawn, strict=True):
-            for batch in self._batches(len(images), "descriptors"):
+            bar = progress(_batches(len(images)), "descriptors", shown=self.verbose, passing=True)
+            for batch in bar:
                 some = cells[slice(*np.searchsorted(cells[:, 0], (batch.start, batch.stop)))]
                 some = (some - [batch.start, 0, 0]).astype(np.int32)
                 beliefs = None if previous is None else previous[batch]
-                descriptors[end : end + len(some)] = taps.gather(
-                    *self._pack(*self._view(images[batch], beliefs, mirror)), some
-                )
+                maps, base, pitch = self._pack(*self._view(images[batch], beliefs, mirror))
+                descriptors[end : end + len(some)] = taps.gather(maps, base, pitch, some)
                 end += len(some)
         return descriptors, np.concatenate([classes for _, classes in drawn])
 
@@ -278,13 +281,13 @@ class ForestStage(Stage):
         """All feature maps of some people, and what surrounds each (NaN: its border, repeated)."""
         maps, shape = [image_maps], image_maps.shape[2:]
         fill = [np.full(image_maps.shape[1], np.nan)]
-        if self.uses_beliefs_ and self.context_patches:
+        if previous is not None and self.context_patches:
             maps.append(previous)
             fill.append(np.eye(self.n_parts_ + 1)[-1])
         if self.position:
             maps.append(features.position_maps(len(image_maps), shape))
             fill.append(np.zeros(2))
-        if self.uses_beliefs_ and self.context_offsets:
+        if previous is not None and self.context_offsets:
             maps.append(psi.offset_maps(psi.find_peaks(previous[:, :-1], n_peaks=self.n_peaks), shape))
             fill.append(np.zeros(maps[-1].shape[1]))
         return maps, fill
@@ -292,18 +295,13 @@ class ForestStage(Stage):
     def _pack(self, image_maps: np.ndarray, previous: np.ndarray | None):
         """Packed maps of some people, and where the taps lie in them."""
         maps, fill = self._maps(image_maps, previous)
-        fill, table = np.concatenate(fill), self._taps()
-        padding = taps.margins(table, len(fill))
-        return taps.pack(maps, padding, fill), *taps.locate(table, padding, image_maps.shape[2:])
+        borders, table = np.concatenate(fill), self._taps()
+        padding = taps.margins(table, len(borders))
+        return taps.pack(maps, padding, borders), *taps.locate(table, padding, image_maps.shape[2:])
 
     def _forest(self) -> Forest:
         self._check_fitted()
         return Forest(self.feature_, self.threshold_, self.left_, self.right_, self.roots_, self.leaves_)
-
-    def _batches(self, n_people: int, what: str) -> Iterator[slice]:
-        starts = range(0, n_people, _BATCH)
-        for start in progress(starts, f"{type(self).__name__}: {what}", shown=self.verbose):
-            yield slice(start, min(start + _BATCH, n_people))
 
     def _check_parameters(self) -> None:
         if self.learner not in _LEARNERS:
@@ -320,11 +318,16 @@ class ForestStage(Stage):
             )
 
 
+def _batches(n_people: int) -> list[slice]:
+    return [slice(start, min(start + _BATCH, n_people)) for start in range(0, n_people, _BATCH)]
+
+
 @contextmanager
 def _threads(n_jobs: int | None):
     """Run the kernels on as many threads as `n_jobs` says, as scikit-learn counts them."""
     before = numba.get_num_threads()
-    numba.set_num_threads(min(joblib.effective_n_jobs(n_jobs), numba.config.NUMBA_NUM_THREADS))
+    most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    numba.set_num_threads(min(joblib.effective_n_jobs(n_jobs), most))
     try:
         yield
     finally:

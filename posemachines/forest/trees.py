@@ -95,9 +95,14 @@ def flatten(model, n_classes: int) -> Forest:
         leaves.append(vectors)
         first_node += inner.sum()
         first_leaf += is_leaf.sum()
-    numbers = (np.concatenate(values).astype(np.int32) for values in (feature, left, right))
-    feature, left, right = numbers
-    return Forest(feature, np.concatenate(threshold), left, right, np.array(roots, np.int32), np.concatenate(leaves))
+    return Forest(
+        np.concatenate(feature).astype(np.int32),
+        np.concatenate(threshold),
+        np.concatenate(left).astype(np.int32),
+        np.concatenate(right).astype(np.int32),
+        np.array(roots, np.int32),
+        np.concatenate(leaves),
+    )
 
 
 def _shares(values: np.ndarray) -> np.ndarray:

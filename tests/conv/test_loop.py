@@ -44,7 +44,9 @@ def test_intermediate_supervision_gives_every_stage_its_own_loss(dots):
         run._train_on(np.arange(8))
         norms[supervision] = [head.beliefs.weight.grad.norm().item() for head in run.network.heads]
     assert all(norm > 0 for norm in norms["all"])
-    assert all(ours > 3 * theirs for ours, theirs in zip(norms["all"][:2], norms["last"][:2], strict=True))
+    shares = {name: [norm / by_stage[-1] for norm in by_stage] for name, by_stage in norms.items()}
+    assert shares["all"][0] > 2 * shares["last"][0], "stage 1 is taught by three losses instead of one"
+    assert shares["all"][1] > 1.5 * shares["last"][1]
 
 
 def test_a_first_stage_without_its_own_loss_learns_less(dots):
