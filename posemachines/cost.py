@@ -7,7 +7,6 @@ import gc
 import os
 import platform
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ import psutil
 
 from ._checks import check_images
 
-__all__ = ["Cost", "file_size", "machine_description", "measured", "milliseconds_per_image", "versions"]
+__all__ = ["Cost", "machine_description", "measured", "milliseconds_per_image", "versions"]
 
 
 @dataclass
@@ -117,14 +116,6 @@ def milliseconds_per_image(machine, X, *, repetitions: int = 3, n_images: int = 
             machine.predict(images[index : index + 1])
             times.append(1000 * (time.perf_counter() - began))
     return {"median": round(float(np.median(times)), 3), "p95": round(float(np.quantile(times, 0.95)), 3)}
-
-
-def file_size(machine) -> int:
-    """Bytes that the saved machine takes on disk."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "machine.npz"
-        machine.save(file)
-        return file.stat().st_size
 
 
 def machine_description() -> dict[str, str | int | float]:

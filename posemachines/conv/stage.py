@@ -34,7 +34,8 @@ class ConvStage(Stage):
     stem_width, feature_width, coarse_width : int
         Channels of the trunk at stride 4, 8 and 16. `feature_width` is a multiple of 4.
     n_blocks, n_coarse_blocks : int
-        Residual blocks of the trunk at stride 8 and 16.
+        Residual blocks of the trunk at stride 8 and 16. Without coarse ones the first stage sees about half of a
+        crop of 128 px, and context is left to the later stages.
     stage_width, stage_coarse_width : int
         Channels of a head that is given beliefs, at stride 8 and 16.
     n_stage_blocks, n_stage_coarse_blocks : int
@@ -105,14 +106,14 @@ class ConvStage(Stage):
         feature_width: int = 96,
         coarse_width: int = 128,
         n_blocks: int = 2,
-        n_coarse_blocks: int = 2,
-        stage_width: int = 64,
+        n_coarse_blocks: int = 0,
+        stage_width: int = 96,
         stage_coarse_width: int = 128,
         n_stage_blocks: int = 2,
         n_stage_coarse_blocks: int = 2,
         epochs: int = 15,
         batch_size: int = 16,
-        learning_rate: float = 1.5e-3,
+        learning_rate: float = 5e-3,
         weight_decay: float = 0.01,
         warm_up: float = 0.05,
         sigma: float = 5.0,
