@@ -34,8 +34,8 @@ class ConvStage(Stage):
     stem_width, feature_width, coarse_width : int
         Channels of the trunk at stride 4, 8 and 16. `feature_width` is a multiple of 4.
     n_blocks, n_coarse_blocks : int
-        Residual blocks of the trunk at stride 8 and 16. Without coarse ones the first stage sees about half of a
-        crop of 128 px, and context is left to the later stages.
+        Residual blocks of the trunk at stride 8 and 16. With two of the first and none of the second a first stage
+        sees 80 px, and wider context is left to the later stages.
     stage_width, stage_coarse_width : int
         Channels of a head that is given beliefs, at stride 8 and 16.
     n_stage_blocks, n_stage_coarse_blocks : int
