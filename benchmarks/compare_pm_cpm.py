@@ -4,7 +4,7 @@
     python benchmarks/compare_pm_cpm.py --dataset lspet --root DIR         # photographs
 
 Writes report.json, report.html, pictures and the trained machines into a folder. What is finished when it is
-interrupted is kept, and the same command continues the training of a net.
+interrupted is kept; a net that had trained for some minutes continues from its last epoch when the same command is given.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a check
 from baselines import MeanPose
 from benchmarks.results_file import write_json
 from posemachines import ConvPoseMachine, ConvStage, ForestStage, PeopleDataset, PoseMachine, SequentialMachine, Stacked
+from posemachines.conv import describe_device
 from posemachines.cost import machine_description, measured, milliseconds_per_image, versions
 from posemachines.datasets import Crops, draw_figures, load_lsp, load_lspet
 from posemachines.evaluation import THRESHOLDS, bootstrap_difference, describe_reference, evaluate
 from posemachines.report import Examples, write_html, write_pictures
+from posemachines.testing import SKELETON, make_dots
 
 DATASETS = {  # default people to train and to test on, and where in the files the test people begin
     "figures": {"train": 1000, "test": 300},
@@ -96,12 +98,15 @@ def load_people(options: argparse.Namespace) -> tuple[PeopleDataset, PeopleDatas
         return people[: options.train], people[options.train :]
     people = {"lspet": load_lspet, "lsp": load_lsp}[options.dataset](options.root)
     first_test = DATASETS[options.dataset]["test_from"]
-    if len(people) <= first_test:
-        raise ValueError(f"{options.root} has {len(people)} photos; the test people begin at number {first_test + 1}")
-    for name, available in (("train", first_test), ("test", len(people) - first_test)):
+    numbers = np.array([int(photo.stem.removeprefix("im")) for photo in people.photos])  # photos may be missing
+    for name, available in (("train", (numbers <= first_test).sum()), ("test", (numbers > first_test).sum())):
         if getattr(options, name) > available:
-            raise ValueError(f"--{name} {getattr(options, name)}: {options.dataset} has {available} such people")
-    return people[: options.train], people[first_test : first_test + options.test]
+            raise ValueError(
+                f"--{name} {getattr(options, name)}: {options.root} has {available} such photos "
+                f"(numbers up to {first_test} train, those above test)"
+            )
+    first, last = people[numbers <= first_test], people[numbers > first_test]
+    return first[: options.train], last[: options.test]
 
 
 def build(name: str, options: argparse.Namespace) -> SequentialMachine:
@@ -122,7 +127,15 @@ def build(name: str, options: argparse.Namespace) -> SequentialMachine:
 
 def checkpoint_file(name: str, options: argparse.Namespace) -> Path:
     """Where an interrupted training is continued from by the same command; other settings have another file."""
-    settings = (options.dataset, options.train, options.stages, options.trees, options.epochs, options.seed)
+    settings = (
+        options.dataset,
+        options.root,
+        options.train,
+        options.stages,
+        options.trees,
+        options.epochs,
+        options.seed,
+    )
     digest = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
     return options.output / f"{name}-{digest}.checkpoint"
 
@@ -133,8 +146,15 @@ def default_epochs(n_train: int) -> int:
 
 
 def forest_size(n_train: int) -> dict:
-    """Size of a forest stage: a smaller one trains on few people in a third of the time and is hardly worse."""
+    """Size of a forest stage: the library's, or a smaller one for few people, so that it trains in a minute or two."""
     return {"n_trees": 10, "max_features": 0.08, "max_cells": 40_000} if n_train < 2_000 else {}
+
+
+def compile_kernels(options: argparse.Namespace) -> None:
+    """Train a tiny forest, so that the compilation of its kernels does not count as training."""
+    images, joints = make_dots(4)
+    stage = ForestStage(n_trees=1, max_depth=2, n_jobs=options.jobs)
+    PoseMachine(2, stage=stage, skeleton=SKELETON).fit(images, joints).predict(images)
 
 
 def run_machine(name: str, options: argparse.Namespace, train: Crops, test: Crops) -> tuple[dict, dict, object]:
@@ -161,7 +181,7 @@ def run_machine(name: str, options: argparse.Namespace, train: Crops, test: Crop
             "file_bytes": file.stat().st_size,
         },
         "settings": [stage.get_params(deep=False) for stage in stages],
-        "history": getattr(stages[0], "history_", []) if stages else [],
+        "history": next((stage.history_ for stage in stages if hasattr(stage, "history_")), []),
     }
     return entry, accuracy.distances[-1], machine
 
@@ -198,7 +218,7 @@ def describe(options: argparse.Namespace, people: PeopleDataset, command: str) -
             "stages": options.stages,
             "machines": options.machines,
             "seed": options.seed,
-            "device": options.device,
+            "device": describe_device(options.device) if {"cpm", "hybrid"} & {*options.machines} else "cpu",
             "jobs": options.jobs,
             "flip": options.flip,
             "crop_size": CROP,
@@ -272,43 +292,47 @@ def write_report(report: dict, machines: dict, test: Crops, folder: Path) -> Non
     write_pictures(report, examples, folder)
 
 
+def run(options: argparse.Namespace, command: str, began: float) -> int:
+    """Prepare the data, run the machines one after the other and write the report after each."""
+    people, test_people = load_people(options)
+    options.skeleton = people.skeleton
+    train = people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
+    test = test_people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
+    report, machines, distances = describe(options, people, command), {}, {}
+    options.output.mkdir(parents=True, exist_ok=True)
+    names = ["mean", *options.machines]
+    if {"pm", "hybrid"} & {*names}:
+        compile_kernels(options)
+    try:
+        for name in names:
+            print(f"\n{LABELS[name]}", flush=True)
+            report["machines"][name], distances[name], machines[name] = run_machine(name, options, train, test)
+            report["differences"] = compare_last_stages(distances)
+            report["finished"] = name == names[-1]
+            report["settings"]["total_seconds"] = round(time.perf_counter() - began, 1)
+            write_report(report, machines, test, options.output)
+    finally:
+        if machines:
+            print(f"\n{table(report, parts=options.parts)}\n\nreport: {options.output / 'report.html'}")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the comparison; 0 when it finished, 130 when it was interrupted, 2 for input that does not do."""
+    began = time.perf_counter()
     options = parse(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     command = shlex.join(
         ["python", "benchmarks/compare_pm_cpm.py", *(sys.argv[1:] if arguments is None else arguments)]
     )
-    began = time.perf_counter()
     try:
-        people, test_people = load_people(options)
-        options.skeleton = people.skeleton
-        train = people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
-        test = test_people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
+        return run(options, command, began)
+    except KeyboardInterrupt:
+        print("\ninterrupted: the report holds the machines that are finished", file=sys.stderr)
+        return 130
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    report, machines, distances = describe(options, people, command), {}, {}
-    options.output.mkdir(parents=True, exist_ok=True)
-    code = 0
-    try:
-        for name in ("mean", *options.machines):
-            print(f"\n{LABELS[name]}", flush=True)
-            report["machines"][name], distances[name], machines[name] = run_machine(name, options, train, test)
-            report["differences"] = compare_last_stages(distances)
-            write_report(report, machines, test, options.output)
-        report["finished"] = True
-    except KeyboardInterrupt:
-        print("\ninterrupted: the report holds the machines that are finished", file=sys.stderr)
-        code = 130
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = 2
-    report["settings"]["total_seconds"] = round(time.perf_counter() - began, 1)
-    if machines:
-        write_report(report, machines, test, options.output)
-        print(f"\n{table(report, parts=options.parts)}\n\nreport: {options.output / 'report.html'}")
-    return code
 
 
 if __name__ == "__main__":

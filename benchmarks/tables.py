@@ -91,7 +91,7 @@ def caption(report: dict) -> str:
     return (
         f"{data['train']:,} people to train on, {data['test']:,} to test on; PCK of {protocol['mean']}, reference "
         f"length {protocol['reference']}; {report['computer']['cores']} cores, "
-        f"{'no GPU' if report['settings']['device'] in ('auto', 'cpu') else report['settings']['device']}."
+        f"{'no GPU' if report['settings']['device'] == 'cpu' else report['settings']['device']}."
     )
 
 

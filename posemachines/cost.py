@@ -119,7 +119,7 @@ def milliseconds_per_image(machine, X, *, repetitions: int = 3, n_images: int = 
 
 
 def machine_description() -> dict[str, str | int | float]:
-    """The computer in a few words, for a report: processor, cores, memory, accelerator, system."""
+    """The computer in a few words, for a report: processor, cores, memory, system."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count() or 1,

@@ -83,7 +83,7 @@ class Stacked(BaseEstimator):
         ValueError
             If there are fewer people than folds, or a fold would train on no labelled joint.
         """
-        folds = self._deal(joints, np.random.default_rng(random_state))
+        folds = self._deal(joints, np.random.default_rng(random_state)) if len(stages) > 1 else []
         rounds = [(t, fold) for t in range(len(stages)) for fold in ([] if t == len(stages) - 1 else folds) + [None]]
         bar = progress(rounds, "training", shown=verbose)
         fitted: list[Stage] = []
@@ -92,6 +92,8 @@ class Stacked(BaseEstimator):
             copy = "whole" if held_out is None else f"{len(held_out)} held out"
             bar.set_description(f"stage {t + 1} of {len(stages)}, {copy}")
             stage = clone(stages[t])
+            if (held_out is not None or t < len(stages) - 1) and "checkpoint" in stage.get_params(deep=False):
+                stage.set_params(checkpoint=None)  # one file serves one training: the longest, of the last stage
             if held_out is not None:
                 rest = np.setdiff1d(np.arange(len(images)), held_out)
                 stage.fit(images[rest], _select(previous, rest), joints[rest], skeleton=skeleton)

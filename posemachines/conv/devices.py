@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["choose_device", "choose_precision", "threads"]
+__all__ = ["choose_device", "choose_precision", "describe_device", "threads"]
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -31,17 +31,27 @@ def choose_device(device: str) -> torch.device:
     return chosen
 
 
+def describe_device(device: str = "auto") -> str:
+    """The device that a setting leads to, in words: "cpu", or the name of the GPU."""
+    chosen = choose_device(device)
+    return torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else "cpu"
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether this CPU has matrix instructions for bfloat16 (AMX), as far as this torch can tell."""
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)())
+
+
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     """Number format of the convolutions; torch.float32 means no autocast.
 
     "auto" is bfloat16 where the device multiplies matrices of it (CUDA; CPUs with AMX), float16 on older CUDA
-    devices and float32 otherwise: on CPUs that have bfloat16 instructions but no AMX, the training step was
-    measured 1.6 times slower in bfloat16.
+    devices and float32 otherwise: bfloat16 instructions without AMX are slower than float32 on some CPUs.
     """
     if precision == "auto":
         if device.type == "cuda":
             return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-        return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
+        return torch.bfloat16 if _multiplies_bfloat16() else torch.float32
     if precision not in _PRECISIONS:
         raise ValueError(f"precision must be 'auto', {', '.join(map(repr, _PRECISIONS))}; got {precision!r}")
     if precision == "float16" and device.type == "cpu":

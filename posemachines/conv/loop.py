@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import math
 import os
+import pickle
 import time
 from pathlib import Path
 
@@ -101,7 +103,7 @@ class TrainingRun:
         self.images, self.previous, self.joints = images, previous, joints
         self.settings, self.supervision, self.mirrors = settings, supervision, mirrors
         self.flip_order = torch.tensor(flip_order, device=self.device)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.seed, self.generator = seed, torch.Generator().manual_seed(seed)
         named = dict(network.named_parameters())
         decayed = [weight for name, weight in named.items() if name.endswith("weight")]
         others = [weight for name, weight in named.items() if not name.endswith("weight")]
@@ -204,8 +206,21 @@ class TrainingRun:
         """What has to agree for a checkpoint to be continued."""
         free = ("checkpoint", "device", "n_jobs", "precision", "random_state", "verbose")
         settings = {name: value for name, value in self.settings.get_params().items() if name not in free}
-        shapes = [list(self.images.shape), list(self.joints.shape), self.previous is not None, len(self.network.heads)]
-        return json.dumps([settings, shapes, self.supervision, self.flip_order.tolist()], default=str, sort_keys=True)
+        data = hashlib.sha256(str(self.images.shape).encode())
+        for array in (self.images, self.joints, self.previous):
+            data.update(b"" if array is None else np.ascontiguousarray(array).data)
+        return json.dumps(
+            [
+                settings,
+                data.hexdigest(),
+                len(self.network.heads),
+                self.seed,
+                self.supervision,
+                self.flip_order.tolist(),
+            ],
+            default=str,
+            sort_keys=True,
+        )
 
     def _save(self) -> None:
         path = Path(self.settings.checkpoint)
@@ -218,15 +233,22 @@ class TrainingRun:
             "step": self.step,
             "history": self.history,
         }
+        path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-        torch.save(content, unfinished)
-        os.replace(unfinished, path)
+        try:
+            torch.save(content, unfinished)
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     def _resume(self) -> None:
         path = self.settings.checkpoint
         if path is None or not Path(path).exists():
             return
-        content = torch.load(path, map_location=self.device, weights_only=True)
+        try:
+            content = torch.load(path, map_location=self.device, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise ValueError(f"the checkpoint {str(path)!r} is damaged ({error}); remove the file") from error
         if content["fingerprint"] != self._fingerprint():
             raise ValueError(
                 f"the checkpoint {str(path)!r} is of another training (other settings or data: "

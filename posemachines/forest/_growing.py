@@ -44,7 +44,7 @@ def _scan(codes, order, classes, weights, total, min_leaf, histogram, counts):
         histogram[code, classes[i]] += weights[i]
         counts[code] += 1
     best, at = -1.0, -1
-    left = np.zeros(len(total), np.float32)
+    left = np.zeros(len(total))
     weight = total.sum()
     left_weight, n_left = 0.0, 0
     for code in range(len(counts) - 1):
@@ -69,7 +69,7 @@ def _try_few(codes, order, classes, weights, total, min_leaf, state):
     """Best of some thresholds of one feature, drawn among the node's own values."""
     best, at = -1.0, -1
     weight = total.sum()
-    left = np.zeros(len(total), np.float32)
+    left = np.zeros(len(total))
     for _ in range(TRIES):
         code = codes[order[_draw(state, len(order))]]
         if code == at:
@@ -139,8 +139,8 @@ def grow(codes, order, classes, weights, limits, n_bins, n_classes, seed):
     nodes, leaves = np.empty((room, 4), np.int32), np.empty((room, n_classes), np.float32)
     stack = np.zeros((limits[2] + 2, 5), np.int64)  # first, last, depth, parent, side
     stack[0] = np.array([0, len(order), 0, -1, 0])
-    histogram, counts = np.zeros((n_bins, n_classes), np.float32), np.zeros(n_bins, np.int64)
-    total = np.zeros(n_classes, np.float32)
+    histogram, counts = np.zeros((n_bins, n_classes)), np.zeros(n_bins, np.int64)  # float64: sums over many cells
+    total = np.zeros(n_classes)
     waiting, n_nodes, n_leaves = 1, 0, 0
     while waiting:
         waiting -= 1

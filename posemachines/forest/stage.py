@@ -25,6 +25,8 @@ _SCIKIT_LEARN = {"extra_trees": ExtraTreesClassifier, "random_forest": RandomFor
 _LEARNERS = ("binned_forest", *_SCIKIT_LEARN)
 _RANGES = (
     ("n_trees", 1, np.inf),
+    ("min_samples_leaf", 1, np.inf),
+    ("max_depth", 1, np.inf),
     ("cells_per_person", 0, np.inf),
     ("max_cells", 1, np.inf),
     ("n_peaks", 1, np.inf),
@@ -49,8 +51,8 @@ class ForestStage(Stage):
         Features tried at a split, as scikit-learn takes it: a share when it is a float. Time is proportional to it;
         few features are good, so that accuracy suffers more from a small share than from fewer trees.
     learner : {"binned_forest", "extra_trees", "random_forest"}, default="binned_forest"
-        Who grows the trees: :func:`.growing.grow_forest`, on features that are cut into 32 bins; or scikit-learn, with
-        thresholds drawn at random (about 2.5 times the time for equal accuracy) or exact ones (7 times).
+        Who grows the trees: :func:`.growing.grow_forest`, on features that are cut into 32 bins, which is the fastest
+        for equal accuracy; or scikit-learn, with thresholds drawn at random or exact ones.
     cells_per_person : int, default=25
         Background cells to train on, a person.
     max_cells : int, default=120_000
@@ -308,7 +310,7 @@ class ForestStage(Stage):
             raise ValueError(f"learner must be one of {', '.join(_LEARNERS)}; got {self.learner!r}")
         for name, low, high in _RANGES:
             value = getattr(self, name)
-            if not low <= value <= high:
+            if not (low <= value <= high if value is not None else name == "max_depth"):
                 bounds = f"at least {low}" if high == np.inf else f"between {low} and {high}"
                 raise ValueError(f"{name} must be {bounds}; got {value}")
         if not 0 < self.positive_radius <= self.background_radius:
