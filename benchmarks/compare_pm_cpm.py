@@ -4,7 +4,7 @@
     python benchmarks/compare_pm_cpm.py --dataset lspet --root DIR         # photographs
 
 Writes report.json, report.html, pictures and the trained machines into a folder. What is finished when it is
-interrupted is kept; a net that had trained for some minutes continues from its last epoch when the same command is given.
+interrupted is kept; when the same command is given again, a net that had trained for some minutes continues.
 """
 
 from __future__ import annotations
@@ -127,16 +127,8 @@ def build(name: str, options: argparse.Namespace) -> SequentialMachine:
 
 def checkpoint_file(name: str, options: argparse.Namespace) -> Path:
     """Where an interrupted training is continued from by the same command; other settings have another file."""
-    settings = (
-        options.dataset,
-        options.root,
-        options.train,
-        options.stages,
-        options.trees,
-        options.epochs,
-        options.seed,
-    )
-    digest = hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
+    relevant = ("dataset", "root", "train", "stages", "trees", "epochs", "seed")
+    digest = hashlib.sha256(repr([getattr(options, setting) for setting in relevant]).encode()).hexdigest()[:8]
     return options.output / f"{name}-{digest}.checkpoint"
 
 

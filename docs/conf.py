@@ -24,7 +24,6 @@ exclude_patterns = ["_build", "generated", "_templates"]
 templates_path = ["_templates"]
 html_theme = "furo"
 html_title = "posemachines"
-html_static_path = ["_static"]
 autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

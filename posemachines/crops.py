@@ -15,6 +15,7 @@ import numpy as np
 __all__ = ["box_frame", "crop_transform", "cut_crop", "joints_frame", "read_photo", "to_crop", "to_photo", "to_rgb"]
 
 PADDING = 128  # grey level outside the photo, as in the published networks
+JPEG_START = b"\xff\xd8\xff"
 MAX_SHRINK = 16  # supersampling stops here; photos larger than that a crop pixel alias a little
 
 
@@ -145,29 +146,35 @@ def cut_crop(photo: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
 
 
 def read_photo(path: str | Path) -> np.ndarray:
-    """A picture file as uint8 RGB (H, W, 3), upright as its EXIF orientation says.
+    """A picture file as uint8 RGB (H, W, 3), a JPEG upright as its EXIF orientation says.
+
+    Grey and transparent pictures are converted as by :func:`to_rgb`.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is not a picture or is cut short.
+        If the file is not a picture, is cut short, or has more than 8 bits a channel.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no photo at {path}; check the folder that was given as root")
     data = np.fromfile(path, np.uint8)
-    photo = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    is_jpeg = data[:3].tobytes() == JPEG_START
+    photo = cv2.imdecode(data, cv2.IMREAD_COLOR if is_jpeg else cv2.IMREAD_UNCHANGED) if data.size else None
     if photo is None or _is_cut_short(data):
         raise ValueError(f"{path} is not a readable picture ({data.size} bytes); it may be truncated: fetch it again")
-    return cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)
+    if photo.dtype != np.uint8:
+        raise ValueError(f"{path} has {photo.dtype} values; convert it to 8 bits a channel")
+    channels = [2, 1, 0, 3][: photo.shape[2]] if photo.ndim == 3 else []
+    return to_rgb(photo[..., channels] if channels else photo)
 
 
 def _is_cut_short(data: np.ndarray) -> bool:
     """Whether a JPEG or PNG file lacks its end marker, which OpenCV passes over by filling in grey."""
     start, end = data[:4].tobytes(), data[-1024:].tobytes()
-    if start[:3] == b"\xff\xd8\xff":
+    if start[:3] == JPEG_START:
         return b"\xff\xd9" not in end
     return start == b"\x89PNG" and b"IEND" not in end
 

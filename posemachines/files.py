@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import json
 import os
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,7 +34,8 @@ def save_machine(machine: SequentialMachine, path: str | Path) -> None:
     Parameters
     ----------
     machine : SequentialMachine
-        Fitted; its stages keep what they learned as arrays (:meth:`posemachines.Stage.get_state`).
+        Fitted; its stages keep what they learned as arrays (:meth:`posemachines.Stage.get_state`). A subclass of your
+        own is saved, and loaded, as the SequentialMachine that it is.
     path : path
         Written under a temporary name and renamed, so that a crash leaves an older file as it was.
 
@@ -67,12 +67,14 @@ def save_machine(machine: SequentialMachine, path: str | Path) -> None:
                 "arrays": keys,
             }
         )
-    own = {key: value for key, value in machine.get_params(deep=False).items() if key not in _MADE_ON_LOADING}
+    known = type(machine).__name__ in _MACHINES
+    kept = type(machine) if known else SequentialMachine
+    own = {key: getattr(machine, key) for key in kept._get_param_names() if key not in _MADE_ON_LOADING}
     skeleton = machine.skeleton_
     description = {
         "format": FORMAT,
         "version": VERSION,
-        "class": type(machine).__name__ if type(machine).__name__ in _MACHINES else "SequentialMachine",
+        "class": type(machine).__name__ if known else "SequentialMachine",
         "parameters": _plain(own, type(machine).__name__),
         "skeleton": {name: getattr(skeleton, name) for name in ("name", *_SKELETON_FIELDS)},
         "stages": stages,
@@ -117,17 +119,15 @@ def load(path: str | Path, *, stage_classes: Iterable[type[Stage]] = ()) -> Sequ
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         description = json.loads(arrays.pop("machine").tobytes())
-        known = {
-            name: getattr(importlib.import_module(home), name)
-            for name, home in _STAGES.items()
-            if _names(description, name)
-        }
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile, zlib, numpy and json raise many kinds for damaged bytes
         raise ValueError(f"{path} is not a machine's file, or is damaged ({error})") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ValueError(f"{path} is not a machine's file: its format is not {FORMAT!r}")
     if description.get("version") != VERSION:
         raise ValueError(f"{path} has version {description.get('version')}; this library reads {VERSION}: update it")
+    known = {
+        name: getattr(importlib.import_module(_STAGES[name]), name) for name in _STAGES if _names(description, name)
+    }
     known.update({cls.__name__: cls for cls in stage_classes})
     try:
         return _rebuild(description, arrays, known)

@@ -99,7 +99,11 @@ class Stage(BaseEstimator, ABC):
         self.skeleton_ = skeleton
         self.n_parts_ = joints.shape[1]
         self.uses_beliefs_ = previous is not None
-        self._fit(images, previous, joints)
+        try:
+            self._fit(images, previous, joints)
+        except BaseException:
+            del self.skeleton_, self.n_parts_, self.uses_beliefs_  # what was not learned cannot be predicted with
+            raise
         return self
 
     def features(self, images) -> np.ndarray:

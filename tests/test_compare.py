@@ -133,10 +133,11 @@ def test_photographs(lspet_root, tmp_path):
     assert report["dataset"]["rule"] == "joints"
 
 
+@pytest.mark.data
 def test_more_people_than_there_are(lspet_root, tmp_path, capsys):
     arguments = ["--dataset", "lspet", "--root", str(lspet_root), "--train", "9000", "--output", str(tmp_path)]
     assert compare_pm_cpm.main(arguments) == 2
-    assert "has 8000 such people" in capsys.readouterr().err
+    assert "has 8000 such photos" in capsys.readouterr().err
 
 
 def test_quoted_tables_are_those_of_the_result_files():
@@ -150,7 +151,9 @@ def test_committed_results(name):
     """What the results have to show: both machines far above the mean pose, stages that help, the net ahead."""
     report = tables.read(name)
     assert report["finished"]
+    assert report["dataset"]["name"] == name
     assert not report["settings"]["quick"]
+    assert report["settings"]["total_seconds"] <= 60 * {"figures": 8, "lspet": 40}[name]
     last = {key: machine["accuracy"]["stages"][-1]["pck"]["0.2"] for key, machine in report["machines"].items()}
     assert last["pm"] >= last["mean"] + 10
     assert last["cpm"] >= last["mean"] + 10

@@ -112,6 +112,13 @@ def test_files(tmp_path, rng):
     grey = tmp_path / "grey.png"
     cv2.imencode(".png", photo[..., 0])[1].tofile(grey)
     assert read_photo(grey).shape == (40, 60, 3)
+    clear = tmp_path / "clear.png"
+    cv2.imencode(".png", np.dstack([photo[..., ::-1], np.zeros((40, 60), np.uint8)]))[1].tofile(clear)
+    assert (read_photo(clear) == 128).all(), "what is transparent is grey"
+    deep = tmp_path / "deep.png"
+    cv2.imencode(".png", photo.astype(np.uint16) * 200)[1].tofile(deep)
+    with pytest.raises(ValueError, match="8 bits a channel"):
+        read_photo(deep)
     for suffix in ("jpg", "png"):
         whole = cv2.imencode(f".{suffix}", photo)[1]
         cut = tmp_path / f"cut.{suffix}"

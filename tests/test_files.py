@@ -94,6 +94,47 @@ def test_truncated_files_are_refused(saved, keep):
         posemachines.load(saved, stage_classes=[ColourStage])
 
 
+def test_flipped_bytes_are_refused_or_harmless(saved, dots):
+    data = saved.read_bytes()
+    expected = posemachines.load(saved, stage_classes=[ColourStage]).predict(dots[0][:2])
+    refused = 0
+    for place in range(0, len(data), max(1, len(data) // 80)):
+        saved.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
+        try:
+            machine = posemachines.load(saved, stage_classes=[ColourStage])
+        except ValueError:  # any other exception fails the test
+            refused += 1
+        else:
+            np.testing.assert_array_equal(machine.predict(dots[0][:2]), expected)
+    assert refused > 40
+
+
+def test_a_plain_array_is_refused(tmp_path):
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    with pytest.raises(ValueError, match="damaged"):
+        posemachines.load(tmp_path / "array.npy")
+
+
+class NamedMachine(SequentialMachine):
+    """Somebody's machine, with a parameter of its own."""
+
+    def __init__(self, stages, *, label="mine", skeleton=None, training=None, flip=False, batch_size=64,
+                 random_state=None, verbose=False):  # fmt: skip
+        super().__init__(stages, skeleton=skeleton, training=training, flip=flip, batch_size=batch_size,
+                         random_state=random_state, verbose=verbose)  # fmt: skip
+        self.label = label
+
+
+def test_a_subclass_is_loaded_as_the_machine_that_it_is(dots, tmp_path):
+    images, joints, skeleton = dots
+    machine = NamedMachine([ColourStage()], skeleton=skeleton, batch_size=7).fit(images, joints)
+    machine.save(tmp_path / "machine.npz")
+    loaded = posemachines.load(tmp_path / "machine.npz", stage_classes=[ColourStage])
+    assert type(loaded) is SequentialMachine
+    assert loaded.batch_size == 7
+    np.testing.assert_array_equal(loaded.predict(images), machine.predict(images))
+
+
 def test_pickled_arrays_are_refused(saved):
     with np.load(saved) as arrays:
         arrays = {name: arrays[name] for name in arrays.files}

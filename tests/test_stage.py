@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from posemachines import ConvStage, ForestStage, SequentialMachine, Stage
 from posemachines.testing import check_stage, stage_checks
@@ -51,10 +52,12 @@ def test_third_party_stage_runs_in_a_machine(dots):
 
 
 class Broken(ColourStage):
-    """Has what each of the subclasses below breaks one rule of."""
+    """Keeps every rule; each of the subclasses below breaks one."""
 
 
 class ChangesInput(Broken):
+    breaks = "check_fit_returns_itself"
+
     def _fit(self, images, previous, joints):
         super()._fit(images, previous, joints)
         if previous is not None:
@@ -62,37 +65,92 @@ class ChangesInput(Broken):
 
 
 class ComputesInConstructor(Broken):
+    breaks = "check_constructor_only_stores"
+
     def __init__(self, stride=4, sharpness=0.02, trust=0.5):
         super().__init__(stride, 2 * sharpness, trust)
 
 
 class ForgetsBackground(Broken):
+    breaks = "check_beliefs_have_the_shape"
+
     def _predict(self, features, previous):
         return super()._predict(features, previous)[:, :-1]
 
 
 class LooksAtTheBatch(Broken):
+    breaks = "check_people_are_independent"
+
     def _predict(self, features, previous):
-        beliefs = super()._predict(features, previous)
-        return beliefs / beliefs.max() + len(beliefs)
+        return super()._predict(features, previous) + len(features) / 10
 
 
 class ReadsUnlabelled(Broken):
+    breaks = "check_unlabelled_joints_teach_nothing"
+
+    def _fit(self, images, previous, joints):
+        super()._fit(images, previous, np.concatenate([joints[..., :2], np.ones_like(joints[..., 2:])], -1))
+
+
+class SaysNaN(Broken):
+    breaks = "check_beliefs_have_the_shape"
+
+    def _predict(self, features, previous):
+        return super()._predict(features, previous) * np.nan
+
+
+class ForgetsItsSeed(Broken):
+    breaks = "check_same_seed_same_stage"
+
     def _fit(self, images, previous, joints):
         super()._fit(images, previous, joints)
         self.colours_ = self.colours_ + np.random.default_rng().uniform(0, 30)
 
 
-class SaysNaN(Broken):
+class KeepsAnObject(Broken):
+    breaks = "check_state_rebuilds_the_stage"
+
+    def _fit(self, images, previous, joints):
+        super()._fit(images, previous, joints)
+        self.model_ = object()
+
+
+class RemembersItsFirstFit(Broken):
+    breaks = "check_refit_forgets"
+
+    def _fit(self, images, previous, joints):
+        if not hasattr(self, "colours_"):
+            super()._fit(images, previous, joints)
+
+
+class Wanders(Broken):
+    breaks = "check_prediction_is_repeatable"
+
     def _predict(self, features, previous):
-        return super()._predict(features, previous) * np.nan
+        return super()._predict(features, previous) + np.random.default_rng().uniform(0, 0.01)
+
+
+def _named(name):
+    return next(check for check in stage_checks() if check.__name__ == name)
+
+
+def test_what_is_not_broken_passes():
+    check_stage(Broken())
 
 
 @pytest.mark.parametrize("broken", Broken.__subclasses__(), ids=lambda cls: cls.__name__)
 def test_the_suite_finds_what_is_broken(broken):
-    check_stage(Broken())
-    with pytest.raises((AssertionError, ValueError, RuntimeError)):
-        check_stage(broken())
+    with pytest.raises((AssertionError, ValueError, TypeError)):
+        _named(broken.breaks)(broken())
+
+
+def test_a_failed_fit_leaves_a_stage_that_is_not_fitted(dots):
+    images, joints, _ = dots
+    for unfitted in (ForestStage(learner="oracle"), ForestStage(n_trees=0)):
+        with pytest.raises(ValueError, match=r"learner|n_trees"):
+            unfitted.fit(images, None, joints)
+        with pytest.raises(NotFittedError):
+            unfitted.predict(images)
 
 
 def test_only_stages_are_checked():

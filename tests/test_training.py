@@ -66,6 +66,30 @@ def test_later_stages_see_the_beliefs_of_the_stage_before(dots):
     assert [stage.uses_beliefs_ for stage in machine.stages_] == [False, True, True]
 
 
+def test_one_person_and_one_stage_need_no_folds(dots):
+    images, joints, skeleton = dots
+    machine = SequentialMachine([ColourStage()], skeleton=skeleton).fit(images[:1], joints[:1])
+    assert machine.predict(images[:1]).shape == (1, 3, 2)
+
+
+def test_a_checkpoint_serves_the_last_stage_alone(dots, tmp_path):
+    images, joints, skeleton = dots
+    seen = []
+
+    class Checkpointed(ColourStage):
+        def __init__(self, stride=4, sharpness=0.02, trust=0.5, checkpoint=None):
+            super().__init__(stride, sharpness, trust)
+            self.checkpoint = checkpoint
+
+        def _fit(self, images, previous, joints):
+            super()._fit(images, previous, joints)
+            seen.append(self.checkpoint)
+
+    stages = [Checkpointed(checkpoint="file")] * 2
+    Stacked(2).fit_stages(stages, images, joints, skeleton)
+    assert seen == [None, None, None, "file"]
+
+
 def test_a_fold_without_labels_is_refused(dots):
     images, joints, skeleton = dots
     only_one = joints * (np.arange(40) == 7)[:, None, None]

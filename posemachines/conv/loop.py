@@ -209,18 +209,9 @@ class TrainingRun:
         data = hashlib.sha256(str(self.images.shape).encode())
         for array in (self.images, self.joints, self.previous):
             data.update(b"" if array is None else np.ascontiguousarray(array).data)
-        return json.dumps(
-            [
-                settings,
-                data.hexdigest(),
-                len(self.network.heads),
-                self.seed,
-                self.supervision,
-                self.flip_order.tolist(),
-            ],
-            default=str,
-            sort_keys=True,
-        )
+        seed = None if self.settings.random_state is None else self.seed
+        rest = [data.hexdigest(), len(self.network.heads), seed, self.supervision, self.flip_order.tolist()]
+        return json.dumps([settings, *rest], default=str, sort_keys=True)
 
     def _save(self) -> None:
         path = Path(self.settings.checkpoint)

@@ -278,7 +278,8 @@ def _photo_size(photo) -> tuple[int, int]:
         raise FileNotFoundError(f"no photo at {photo}")
     try:
         with Image.open(photo) as picture:
-            turned = picture.getexif().get(0x0112, 1) >= 5  # EXIF orientations 5..8 lie on their side
+            # EXIF orientations 5..8 lie on their side; read_photo turns JPEGs upright
+            turned = picture.format == "JPEG" and picture.getexif().get(0x0112, 1) >= 5
             return picture.size[::-1] if turned else picture.size
     except (UnidentifiedImageError, OSError) as error:
         raise ValueError(f"{photo} is not a readable picture ({error}); it may be truncated: fetch it again") from error
