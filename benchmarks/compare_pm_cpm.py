@@ -133,8 +133,8 @@ def checkpoint_file(name: str, options: argparse.Namespace) -> Path:
 
 
 def default_epochs(n_train: int) -> int:
-    """Passes that a net makes over the people: 20,000 crops in all, and at least 11 passes."""
-    return int(np.clip(round(20_000 / n_train), 11, 100))
+    """Passes that a net makes over the people: 16,000 crops in all, and at least 11 passes."""
+    return int(np.clip(round(16_000 / n_train), 11, 100))
 
 
 def forest_size(n_train: int) -> dict:

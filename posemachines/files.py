@@ -125,9 +125,8 @@ def load(path: str | Path, *, stage_classes: Iterable[type[Stage]] = ()) -> Sequ
         raise ValueError(f"{path} is not a machine's file: its format is not {FORMAT!r}")
     if description.get("version") != VERSION:
         raise ValueError(f"{path} has version {description.get('version')}; this library reads {VERSION}: update it")
-    known = {
-        name: getattr(importlib.import_module(_STAGES[name]), name) for name in _STAGES if _names(description, name)
-    }
+    named = [name for name in _STAGES if _names(description, name)]
+    known = {name: getattr(importlib.import_module(_STAGES[name]), name) for name in named}
     known.update({cls.__name__: cls for cls in stage_classes})
     try:
         return _rebuild(description, arrays, known)
