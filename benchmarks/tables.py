@@ -95,6 +95,24 @@ def caption(report: dict) -> str:
     )
 
 
+def sentence(report: dict) -> str:
+    """What the run says about the two machines, after their last stage."""
+    difference = next(d for d in report["differences"] if (d["a"], d["b"], d["threshold"]) == ("cpm", "pm", "0.2"))
+    low, high = difference["interval"]
+    if low <= 0 <= high:
+        return f"The two machines cannot be told apart at PCK@0.2: the difference is {low:.1f} to {high:.1f} points."
+    points = abs(difference["difference"])
+    low, high = sorted((abs(low), abs(high)))
+    ahead, behind = (
+        ("the net finds", "the forests") if difference["difference"] > 0 else ("the forests find", "the net")
+    )
+    forests, net = (_duration(report["machines"][name]["cost"]["training_seconds"]) for name in ("pm", "cpm"))
+    return (
+        f"After the last stage {ahead} {points:.1f} points more of the joints at PCK@0.2 than {behind} "
+        f"(95 % interval {low:.1f} to {high:.1f}). The forests trained for {forests}, the net for {net}."
+    )
+
+
 def fill(text: str) -> str:
     """`text` with what stands between its table markers made anew."""
 
@@ -104,6 +122,7 @@ def fill(text: str) -> str:
         made = {
             "accuracy": lambda: f"{caption(report)}\n\n{markdown(HEADS, accuracy_rows(report))}",
             "cost": lambda: markdown(COST_HEADS, cost_rows(report)),
+            "sentence": lambda: sentence(report),
             "command": lambda: f"```\n{report['command']}\n```",
         }[kind]()
         return f"<!-- table: {match['name']} -->\n{made}\n<!-- end -->"

@@ -40,6 +40,7 @@ def write_tables(_app):
     for name in tables.TABLES:
         report = tables.read(name)
         parts = [
+            tables.sentence(report),
             tables.caption(report),
             tables.list_table(tables.HEADS, tables.accuracy_rows(report)),
             tables.list_table(tables.COST_HEADS, tables.cost_rows(report)),
