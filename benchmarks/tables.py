@@ -103,9 +103,8 @@ def sentence(report: dict) -> str:
         return f"The two machines cannot be told apart at PCK@0.2: the difference is {low:.1f} to {high:.1f} points."
     points = abs(difference["difference"])
     low, high = sorted((abs(low), abs(high)))
-    ahead, behind = (
-        ("the net finds", "the forests") if difference["difference"] > 0 else ("the forests find", "the net")
-    )
+    net_leads = difference["difference"] > 0
+    ahead, behind = ("the net finds", "the forests") if net_leads else ("the forests find", "the net")
     forests, net = (_duration(report["machines"][name]["cost"]["training_seconds"]) for name in ("pm", "cpm"))
     return (
         f"After the last stage {ahead} {points:.1f} points more of the joints at PCK@0.2 than {behind} "
