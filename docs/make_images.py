@@ -1,11 +1,10 @@
-"""Make the pictures of the documentation: drawn figures, and those of a comparison's report.
+"""Make the pictures of the documentation: drawn figures, curves from the result file, stages from a run's folder.
 
 python docs/make_images.py [runs/compare]
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -15,8 +14,9 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from benchmarks import tables
 from posemachines.datasets import draw_figures
-from posemachines.visualize import draw_skeleton
+from posemachines.visualize import draw_skeleton, plot_pck_curves
 
 ROWS, COLUMNS, ZOOM = 3, 8, 1.5
 
@@ -41,9 +41,8 @@ def main() -> None:
     images = HERE / "images"
     images.mkdir(exist_ok=True)
     cv2.imwrite(str(images / "figures.jpg"), contact_sheet()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    plot_pck_curves(tables.read("figures")).savefig(images / "pck_curves.png", dpi=200, facecolor="white")
     if len(sys.argv) > 1:
-        for name in ("pck_curves", "stage_bars"):
-            shutil.copy(Path(sys.argv[1]) / f"{name}.png", images / f"{name}.png")
         stages = cv2.imread(str(Path(sys.argv[1]) / "stages.png"))
         cv2.imwrite(str(images / "stages.jpg"), stages, [cv2.IMWRITE_JPEG_QUALITY, 88])
 

@@ -163,11 +163,16 @@ def _dress(ax, *, ylabel: str) -> None:
 
 
 def _spread(heights: list[float], top: float, *, gap: float) -> list[float]:
-    """Heights moved apart, to at least `gap` where that fits below `top`, in their order."""
+    """Heights moved apart to at least `gap`, below `top`, in their order and as little as possible."""
     order = np.argsort(heights, kind="stable")[::-1]
-    moved = np.array(heights, float)
-    limit = top
-    for index in order:
-        moved[index] = min(moved[index], limit)
-        limit = moved[index] - gap
+    steps = gap * np.arange(len(order))
+    groups: list[list[float]] = []  # labels that touch move as one, by their mean
+    for height in np.array(heights, float)[order] + steps:
+        groups.append([float(height)])
+        while len(groups) > 1 and np.mean(groups[-1]) > np.mean(groups[-2]):
+            last = groups.pop()
+            groups[-1] += last
+    placed = np.concatenate([np.full(len(group), np.mean(group)) for group in groups]) - steps
+    moved = np.empty(len(order))
+    moved[order] = np.minimum(placed, top - steps)
     return moved.tolist()

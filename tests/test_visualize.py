@@ -201,3 +201,12 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(ImportError, match=r"posemachines\[report\]"):
         plot_pck_curves(comparison())
+
+
+def test_labels_of_curves_are_moved_apart_and_no_further():
+    from posemachines._plots import _spread
+
+    assert _spread([10.0, 50.0, 90.0], 100, gap=13) == [10, 50, 90]
+    np.testing.assert_allclose(_spread([61.0, 62.0, 63.0], 100, gap=13), [49, 62, 75])
+    np.testing.assert_allclose(_spread([99.0, 98.0, 10.0], 100, gap=13), [100, 87, 10], atol=5)
+    assert max(_spread([99.0, 98.0, 97.0], 100, gap=13)) <= 100
