@@ -88,8 +88,9 @@ LAYERS = [  # lowest first; a module imports from its own line or from lines abo
     {"training", "testing", "cost"},
     {"machine"},
     {"forest", "conv"},
-    {"files", "evaluation", "visualize"},
-    {"report", "_page", "_plots", "_wording"},
+    {"files", "evaluation", "_plots"},
+    {"visualize"},
+    {"report", "_page", "_wording"},
 ]
 APART = ({"forest", "conv", "datasets", "metrics"},)
 

@@ -1,6 +1,7 @@
 import pytest
 import torch
-from conv_toys import draw_dots
+
+from tests.conv.conv_toys import draw_dots
 
 
 @pytest.fixture(autouse=True)

@@ -4,13 +4,13 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from conv_toys import DOTS, draw_dots, tiny_stage
 from sklearn.base import clone
 
 from posemachines.beliefs import decode, gaussian_beliefs
 from posemachines.conv import ConvStage, JointTraining
 from posemachines.skeleton import Skeleton
 from posemachines.stage import Stage
+from tests.conv.conv_toys import DOTS, draw_dots, tiny_stage
 
 LEARNS = {"epochs": 30, "learning_rate": 5e-3, "rotation": 10.0, "colour": 0.0, "sigma": 4.0}
 UNPAIRED = Skeleton("dots", ("red", "green", "blue"))

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from conv_toys import DOTS, draw_dots, tiny_stage
 
 from posemachines.beliefs import gaussian_beliefs
 from posemachines.conv import JointTraining, loop
 from posemachines.conv.loop import TrainingRun, belief_loss, gaussian_targets
+from tests.conv.conv_toys import DOTS, draw_dots, tiny_stage
 
 
 def weights_of(stage):
