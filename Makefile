@@ -18,6 +18,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 docs: $(READY)
+	rm -rf docs/reference/generated docs/generated
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 $(READY): pyproject.toml constraints.txt

@@ -1,6 +1,9 @@
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from latex2mathml.converter import convert
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
@@ -15,7 +18,6 @@ version = release = posemachines.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "numpydoc",
     "sphinx_copybutton",
@@ -23,6 +25,7 @@ extensions = [
 exclude_patterns = ["_build", "generated", "_templates"]
 templates_path = ["_templates"]
 html_theme = "furo"
+html_math_renderer = "mathml"
 html_title = "posemachines"
 autosummary_generate = True
 autodoc_typehints = "none"
@@ -46,8 +49,17 @@ def write_tables(_app):
             tables.list_table(tables.COST_HEADS, tables.cost_rows(report)),
             f"Made by::\n\n    {report['command']}",
         ]
-        (folder / f"{name}.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        text = "\n\n".join(parts).replace("@", "\\@")  # PCK@0.2 is no address
+        (folder / f"{name}.rst").write_text(text + "\n", encoding="utf-8")
+
+
+def visit_math(self, node):
+    """Formulas as MathML, which browsers draw without any script from elsewhere."""
+    formula = convert(node.astext(), display="inline" if node.tagname == "math" else "block")
+    self.body.append(formula.replace("<math ", '<math style="overflow: visible; padding: 0.3em 0" ', 1))
+    raise nodes.SkipNode
 
 
 def setup(app):
+    app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.connect("builder-inited", write_tables)
