@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from posemachines._checks import check_images, check_joints
+from posemachines._replacing import replacing
 from posemachines.skeleton import Skeleton, get_skeleton
 
 __all__ = ["MeanPose"]
@@ -75,5 +76,5 @@ class MeanPose(BaseEstimator):
 
     def save(self, path: str | Path) -> None:
         """Write the mean into a ``.npz`` file."""
-        with open(path, "wb") as stream:
+        with replacing(path) as temporary, open(temporary, "wb") as stream:
             np.savez(stream, mean=self.mean_)

@@ -1,4 +1,4 @@
-"""What a machine costs: time, memory, size; measured the same way for every machine."""
+"""What a machine costs in time and memory, measured the same way for every machine."""
 
 from __future__ import annotations
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
+from ._replacing import replacing
 from .machine import SequentialMachine
 from .skeleton import Skeleton
 from .stage import Stage
@@ -67,7 +67,7 @@ def save_machine(machine: SequentialMachine, path: str | Path) -> None:
                 "arrays": keys,
             }
         )
-    known = type(machine).__name__ in _MACHINES
+    known = type(machine).__name__ in _MACHINES and type(machine).__module__.startswith("posemachines.")
     kept = type(machine) if known else SequentialMachine
     own = {key: getattr(machine, key) for key in kept._get_param_names() if key not in _MADE_ON_LOADING}
     skeleton = machine.skeleton_
@@ -79,15 +79,9 @@ def save_machine(machine: SequentialMachine, path: str | Path) -> None:
         "skeleton": {name: getattr(skeleton, name) for name in ("name", *_SKELETON_FIELDS)},
         "stages": stages,
     }
-    path = Path(path)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            encoded = np.frombuffer(json.dumps(description).encode(), np.uint8)
-            np.savez_compressed(stream, allow_pickle=False, machine=encoded, **arrays)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    encoded = np.frombuffer(json.dumps(description).encode(), np.uint8)
+    with replacing(path) as temporary, open(temporary, "wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, machine=encoded, **arrays)
 
 
 def load(path: str | Path, *, stage_classes: Iterable[type[Stage]] = ()) -> SequentialMachine:
@@ -103,7 +97,8 @@ def load(path: str | Path, *, stage_classes: Iterable[type[Stage]] = ()) -> Sequ
     Returns
     -------
     SequentialMachine
-        Predicts as the one that was saved; a subclass where one was saved. Its ``training`` is the default one.
+        Predicts as the one that was saved; a PoseMachine or ConvPoseMachine where one was. Its ``training`` is the
+        default one.
 
     Raises
     ------

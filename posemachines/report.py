@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from . import _wording as words
 from ._checks import check_beliefs, check_images, check_joints
 from ._page import encoded, page_content, people_sheet, stages_sheet
 from ._plots import plot_pck_curves, plot_stage_bars
+from ._replacing import replacing
 from .metrics import normalised_distances, reference_length
 from .skeleton import Skeleton
 
@@ -149,12 +149,8 @@ def write_pictures(report: dict, examples: Examples | None, folder: str | Path) 
 
 
 def _write(path: Path, content: bytes) -> Path:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 

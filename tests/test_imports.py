@@ -82,7 +82,7 @@ def test_torch_numba_and_estimators_stay_where_they_belong():
 
 
 LAYERS = [  # lowest first; a module imports from its own line or from lines above only
-    {"_checks", "skeleton", "progress"},
+    {"_checks", "_replacing", "skeleton", "progress"},
     {"crops", "beliefs"},
     {"stage", "metrics", "datasets"},
     {"training", "testing", "cost"},

@@ -46,7 +46,8 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     """Number format of the convolutions; torch.float32 means no autocast.
 
     "auto" is bfloat16 where the device multiplies matrices of it (CUDA; CPUs with AMX), float16 on older CUDA
-    devices and float32 otherwise: bfloat16 instructions without AMX are slower than float32 on some CPUs.
+    devices and float32 otherwise: without AMX, bfloat16 instructions need not be
+    faster than float32.
     """
     if precision == "auto":
         if device.type == "cuda":

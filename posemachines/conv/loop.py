@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 import pickle
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from torch.nn.functional import pad
 
+from .._replacing import replacing
 from ..progress import progress
 from .augment import draw_motion, jitter_colours, move_beliefs, move_images, move_joints
 from .devices import choose_device, choose_precision
@@ -214,7 +214,6 @@ class TrainingRun:
         return json.dumps([settings, *rest], default=str, sort_keys=True)
 
     def _save(self) -> None:
-        path = Path(self.settings.checkpoint)
         content = {
             "fingerprint": self._fingerprint(),
             "network": self.network.state_dict(),
@@ -224,13 +223,8 @@ class TrainingRun:
             "step": self.step,
             "history": self.history,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            torch.save(content, unfinished)
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with replacing(self.settings.checkpoint) as temporary:
+            torch.save(content, temporary)
 
     def _resume(self) -> None:
         path = self.settings.checkpoint

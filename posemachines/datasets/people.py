@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from .._checks import check_joints
+from .._replacing import replacing
 from ..crops import box_frame, crop_transform, cut_crop, joints_frame, read_photo, to_crop, to_rgb
 from ..progress import progress
 from ..skeleton import Skeleton, get_skeleton
@@ -297,11 +298,5 @@ def _read_cache(file: Path) -> Crops | None:
 
 
 def _write_cache(file: Path, crops: Crops) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            np.savez(stream, **crops._asdict())
-        os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(file) as temporary, open(temporary, "wb") as stream:
+        np.savez(stream, **crops._asdict())

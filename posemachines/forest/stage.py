@@ -48,11 +48,10 @@ class ForestStage(Stage):
     min_samples_leaf : int, default=8
         Training cells in a leaf, at least.
     max_features : float, int, str or None, default=0.15
-        Features tried at a split, as scikit-learn takes it: a share when it is a float. Time is proportional to it;
-        few features are good, so that accuracy suffers more from a small share than from fewer trees.
+        Features tried at a split, as scikit-learn takes it: a share when it is a float. Time is proportional to it.
     learner : {"binned_forest", "extra_trees", "random_forest"}, default="binned_forest"
-        Who grows the trees: :func:`.growing.grow_forest`, on features that are cut into 32 bins, which is the fastest
-        for equal accuracy; or scikit-learn, with thresholds drawn at random or exact ones.
+        Who grows the trees: :func:`.growing.grow_forest`, on features that are cut into 32 bins; or scikit-learn, with
+        thresholds drawn at random or exact ones.
     cells_per_person : int, default=25
         Background cells to train on, a person.
     max_cells : int, default=120_000
