@@ -16,8 +16,13 @@ def test_a_file_is_replaced_whole(tmp_path):
 def test_a_failure_leaves_the_old_file(tmp_path, error):
     file = tmp_path / "file.txt"
     file.write_text("old")
-    with pytest.raises(error), replacing(file) as temporary:
-        temporary.write_text("ne")
-        raise error
+
+    def write():
+        with replacing(file) as temporary:
+            temporary.write_text("ne")
+            raise error
+
+    with pytest.raises(error):
+        write()
     assert file.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["file.txt"]
