@@ -10,7 +10,7 @@ import numpy as np
 
 from ._checks import check_joints
 
-__all__ = ["cells_to_pixels", "decode", "flip_beliefs", "gaussian_beliefs", "pixels_to_cells"]
+__all__ = ["cells_to_pixels", "decode", "flip_beliefs", "gaussian_beliefs", "pixels_to_cells", "resize_beliefs"]
 
 NEGLIGIBLE = 0.01  # a Gaussian target is cut to zero below this share of its peak
 
@@ -132,3 +132,27 @@ def flip_beliefs(beliefs, flip_order) -> np.ndarray:
     if np.ndim(beliefs) != 4 or np.shape(beliefs)[1] != len(order):
         raise ValueError(f"beliefs must be (N, {len(order)}, h, w) for this flip order; got {np.shape(beliefs)}")
     return np.ascontiguousarray(np.asarray(beliefs)[:, order, :, ::-1])
+
+
+def resize_beliefs(beliefs: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Belief maps of the same picture on another grid, bilinear.
+
+    Parameters
+    ----------
+    beliefs : float32 ndarray of shape (N, C, h, w)
+    shape : (h, w)
+        Cells of the new grid.
+
+    Returns
+    -------
+    ndarray of shape (N, C, *shape), float32
+        Maps that added up to 1 in every cell still do.
+    """
+    import cv2
+
+    if beliefs.shape[2:] == tuple(shape):
+        return beliefs
+    resized = np.empty((*beliefs.shape[:2], *shape), np.float32)
+    for out, maps in zip(resized.reshape(-1, *shape), beliefs.reshape(-1, *beliefs.shape[2:]), strict=True):
+        cv2.resize(np.ascontiguousarray(maps), shape[::-1], dst=out, interpolation=cv2.INTER_LINEAR)
+    return resized

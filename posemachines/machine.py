@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.metaestimators import _BaseComposition
 
 from ._checks import check_images, check_joints
-from .beliefs import decode, flip_beliefs
+from .beliefs import decode, flip_beliefs, resize_beliefs
 from .metrics import normalised_distances, pooled_pck, reference_length
 from .skeleton import Skeleton, get_skeleton
 from .stage import Stage
@@ -24,7 +25,7 @@ class SequentialMachine(_BaseComposition):
     """Predicts joints with stages that each refine the beliefs of the one before.
 
     It keeps scikit-learn's conventions and works in ``cross_val_score`` and ``GridSearchCV``; parameters of a stage
-    are reached as ``stage1__n_trees``.
+    are reached as ``stage1__n_rounds``.
 
     Parameters
     ----------
@@ -36,6 +37,9 @@ class SequentialMachine(_BaseComposition):
         How the stages are trained; :class:`posemachines.Stacked` with two folds by default.
     flip : bool, default=False
         Run on the mirrored crop too and average the beliefs; needs a skeleton with pairs.
+    scales : sequence of float, default=(1.0,)
+        Factors by which the crop is resized, to the nearest multiple of the stride; the beliefs, brought back to the
+        crop's own grid, are averaged.
     batch_size : int, default=64
         People who are predicted at a time.
     random_state : int, optional
@@ -69,6 +73,7 @@ class SequentialMachine(_BaseComposition):
         skeleton: str | Skeleton | None = None,
         training=None,
         flip: bool = False,
+        scales: Sequence[float] = (1.0,),
         batch_size: int = 64,
         random_state: int | None = None,
         verbose: bool = False,
@@ -77,6 +82,7 @@ class SequentialMachine(_BaseComposition):
         self.skeleton = skeleton
         self.training = training
         self.flip = flip
+        self.scales = scales
         self.batch_size = batch_size
         self.random_state = random_state
         self.verbose = verbose
@@ -173,24 +179,37 @@ class SequentialMachine(_BaseComposition):
         return self.stages_
 
     def _batch_beliefs(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        """Beliefs of one batch, stage after stage; features that stages share are computed once."""
+        """Beliefs of one batch, stage after stage, with composites; features that stages share are computed once."""
         features: dict = {}
         previous = None
         for stage in self._fitted_stages():
             key = stage.feature_key
             if key not in features:
                 features[key] = stage.features(images)
-            previous = stage.predict(images, previous, features=features[key])
+            previous = stage.predict(images, previous, features=features[key], composites=True)
             yield previous
 
     def _averaged_beliefs(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        if not self.flip:
-            yield from self._batch_beliefs(images)
-            return
+        """Part beliefs of one batch, stage after stage, averaged over all scales and, where asked, the mirrored crop."""
         self._check_flip(self.skeleton_)
-        mirrored = np.ascontiguousarray(images[:, :, ::-1])
-        for beliefs, turned in zip(self._batch_beliefs(images), self._batch_beliefs(mirrored), strict=True):
-            yield (beliefs + flip_beliefs(turned, self.skeleton_.flip_order)) / 2
+        n_maps, stride = self.skeleton_.n_parts + 1, self.stride_
+        grid = images.shape[1] // stride, images.shape[2] // stride
+        seen = [_resized(images, factor, stride) for factor in self._checked_scales()]
+        streams = [(self._batch_beliefs(crops), False) for crops in seen]
+        if self.flip:
+            streams += [(self._batch_beliefs(np.ascontiguousarray(crops[:, :, ::-1])), True) for crops in seen]
+        for _ in self._fitted_stages():
+            total = np.zeros((len(images), n_maps, *grid), np.float32)
+            for stream, mirrored in streams:
+                beliefs = resize_beliefs(next(stream)[:, :n_maps], grid)
+                total += flip_beliefs(beliefs, self.skeleton_.flip_order) if mirrored else beliefs
+            yield total / len(streams) if len(streams) > 1 else total
+
+    def _checked_scales(self) -> tuple[float, ...]:
+        scales = tuple(np.atleast_1d(self.scales).astype(float))
+        if not scales or not all(0.1 <= factor <= 10 for factor in scales):
+            raise ValueError(f"scales must be factors between 0.1 and 10, such as (0.9, 1, 1.1); got {self.scales!r}")
+        return scales
 
     def _batches(self, X) -> Iterator[np.ndarray]:
         X = check_images(X, stride=self.stride_)
@@ -305,6 +324,7 @@ class RepeatedStageMachine(SequentialMachine):
         skeleton: str | Skeleton | None = None,
         training=None,
         flip: bool = False,
+        scales: Sequence[float] = (1.0,),
         batch_size: int = 64,
         random_state: int | None = None,
         verbose: bool = False,
@@ -314,6 +334,7 @@ class RepeatedStageMachine(SequentialMachine):
         self.skeleton = skeleton
         self.training = training
         self.flip = flip
+        self.scales = scales
         self.batch_size = batch_size
         self.random_state = random_state
         self.verbose = verbose
@@ -351,6 +372,15 @@ def _hand_down(stage: Stage, name: str, value) -> None:
     """Give a stage a parameter of its machine where it has one and has not set it itself."""
     if name in stage.get_params(deep=False) and (getattr(stage, name) is None or getattr(stage, name) is False):
         stage.set_params(**{name: value})
+
+
+def _resized(images: np.ndarray, factor: float, stride: int) -> np.ndarray:
+    """Crops resized by about `factor`, to a multiple of the stride."""
+    height, width = (max(round(size * factor / stride), 1) * stride for size in images.shape[1:3])
+    if (height, width) == images.shape[1:3]:
+        return images
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(image, (width, height), interpolation=way) for image in images])
 
 
 def _last(beliefs: Iterator[np.ndarray]) -> np.ndarray:

@@ -26,6 +26,9 @@ class Stage(BaseEstimator, ABC):
     ----------
     stride : int
         Pixels a belief cell (4 unless the subclass says otherwise).
+    reads_composites : bool
+        Whether `_fit` and `_predict` want the maps of composite levels, too, that a stage before may have written
+        after the background; they are cut off by default.
     n_parts_ : int
         P, known after `fit`.
     skeleton_ : Skeleton
@@ -47,6 +50,7 @@ class Stage(BaseEstimator, ABC):
     """
 
     stride: int = 4
+    reads_composites: bool = False
 
     @abstractmethod
     def _fit(self, images: np.ndarray, previous: np.ndarray | None, joints: np.ndarray) -> None:
@@ -54,11 +58,20 @@ class Stage(BaseEstimator, ABC):
 
     @abstractmethod
     def _predict(self, features: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
-        """Beliefs (N, P+1, h, w) from what `_features` returned and the checked previous beliefs."""
+        """Beliefs (N, P+1, h, w) from what `_features` returned and the checked previous beliefs.
+
+        A stage that looks for composites of parts, too, adds their maps after the background, (N, P+1+E, h, w), and
+        says so in :attr:`n_composite_maps`.
+        """
 
     def _features(self, images: np.ndarray) -> np.ndarray:
         """What `_predict` reads of the images; the images themselves unless the subclass says otherwise."""
         return images
+
+    @property
+    def n_composite_maps(self) -> int:
+        """Maps of composite levels, E, that the fitted stage writes after the background; none unless it says so."""
+        return 0
 
     @property
     def feature_key(self) -> Hashable:
@@ -72,8 +85,9 @@ class Stage(BaseEstimator, ABC):
         ----------
         images : uint8 ndarray of shape (N, H, W, 3)
             Person crops, RGB; H and W are multiples of the stride.
-        previous : float ndarray of shape (N, P+1, h, w) or None
-            Beliefs of the stage before on these very people, background last; None for a first stage.
+        previous : float ndarray of shape (N, P+1, h, w) or (N, P+1+E, h, w) or None
+            Beliefs of the stage before on these very people, background after the parts, then the maps of composite
+            levels if it wrote some; None for a first stage.
         joints : ndarray of shape (N, P, 3)
             x, y in pixels of the crop, and visible. Joints that are not labelled teach nothing.
         skeleton : str or Skeleton, optional
@@ -95,7 +109,7 @@ class Stage(BaseEstimator, ABC):
             raise ValueError("no joint is labelled (visible > 0 nowhere): there is nothing to learn")
         skeleton = get_skeleton(skeleton, joints.shape[1])
         if previous is not None:
-            previous = check_beliefs(previous, self._belief_shape(images, joints.shape[1]), what="previous beliefs")
+            previous = self._check_previous(previous, self._belief_shape(images, joints.shape[1]))
         self.skeleton_ = skeleton
         self.n_parts_ = joints.shape[1]
         self.uses_beliefs_ = previous is not None
@@ -120,21 +134,23 @@ class Stage(BaseEstimator, ABC):
         self._check_fitted()
         return self._features(check_images(images, stride=self.stride))
 
-    def predict(self, images, previous=None, *, features=None) -> np.ndarray:
+    def predict(self, images, previous=None, *, features=None, composites: bool = False) -> np.ndarray:
         """Beliefs of the stage.
 
         Parameters
         ----------
         images : uint8 ndarray of shape (N, H, W, 3)
-        previous : float ndarray of shape (N, P+1, h, w), optional
-            Beliefs of the stage before; None for a first stage.
+        previous : float ndarray of shape (N, P+1, h, w) or (N, P+1+E, h, w), optional
+            Beliefs of the stage before, with `composites` as it was fitted; None for a first stage.
         features : ndarray, optional
             The result of :meth:`features` for these images, where it is at hand.
+        composites : bool, default=False
+            Return the maps of composite levels, too, which a next stage may read.
 
         Returns
         -------
         float32 ndarray of shape (N, P+1, h, w)
-            Background last.
+            Background last; with `composites` (N, P+1+E, h, w), E being 0 for most stages.
 
         Raises
         ------
@@ -151,9 +167,11 @@ class Stage(BaseEstimator, ABC):
             given = "none were given" if previous is None else "beliefs were given"
             raise ValueError(f"this {type(self).__name__} {wanted}, but {given}; predict as it was fitted")
         if previous is not None:
-            previous = check_beliefs(previous, shape, what="previous beliefs")
-        beliefs = self._predict(self._features(images) if features is None else features, previous)
-        return check_beliefs(np.asarray(beliefs), shape, what=f"beliefs of {type(self).__name__}")
+            previous = self._check_previous(previous, shape)
+        beliefs = np.asarray(self._predict(self._features(images) if features is None else features, previous))
+        more = self.n_composite_maps
+        beliefs = check_beliefs(beliefs, _with_maps(shape, shape[1] + more), what=f"beliefs of {type(self).__name__}")
+        return beliefs if composites or not more else np.ascontiguousarray(beliefs[:, : shape[1]])
 
     def complexity(self) -> dict[str, int]:
         """Size of the fitted stage: {"parameters": n}, {"nodes": n}, or empty where it cannot tell."""
@@ -184,9 +202,20 @@ class Stage(BaseEstimator, ABC):
     def _belief_shape(self, images: np.ndarray, n_parts: int) -> tuple[int, int, int, int]:
         return len(images), n_parts + 1, images.shape[1] // self.stride, images.shape[2] // self.stride
 
+    def _check_previous(self, previous, shape: tuple[int, int, int, int]) -> np.ndarray:
+        """Beliefs of the stage before, without the maps of composite levels where this stage does not read them."""
+        given = np.shape(previous)
+        more = max(given[1] - shape[1], 0) if len(given) == 4 else 0
+        previous = check_beliefs(previous, _with_maps(shape, shape[1] + more), what="previous beliefs")
+        return previous if self.reads_composites or not more else np.ascontiguousarray(previous[:, : shape[1]])
+
     def _check_fitted(self) -> None:
         if not hasattr(self, "n_parts_"):
             raise NotFittedError(f"this {type(self).__name__} is not trained; call fit first")
+
+
+def _with_maps(shape: tuple[int, int, int, int], n_maps: int) -> tuple[int, int, int, int]:
+    return shape[0], n_maps, shape[2], shape[3]
 
 
 _KNOWN_BY_THE_MACHINE = frozenset({"n_parts_", "skeleton_", "uses_beliefs_"})

@@ -8,21 +8,31 @@ convolutional ones (:class:`posemachines.conv.JointTraining`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from .checkpoint import StageCheckpoint
 from .progress import progress
 from .skeleton import Skeleton
 from .stage import Stage
+from .views import add_views
 
 __all__ = ["Stacked", "predict_in_batches"]
 
 
 def predict_in_batches(stage: Stage, images, previous, *, batch_size: int = 64) -> np.ndarray:
-    """Beliefs of one fitted stage, computed `batch_size` people at a time; ``previous`` may be None."""
-    parts = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
-    return np.concatenate([stage.predict(images[part], None if previous is None else previous[part]) for part in parts])
+    """Beliefs of one fitted stage, its composites too, `batch_size` people at a time; ``previous`` may be None."""
+    beliefs: np.ndarray | None = None
+    for start in range(0, len(images), batch_size):
+        part = slice(start, start + batch_size)
+        some = stage.predict(images[part], None if previous is None else previous[part], composites=True)
+        if beliefs is None:
+            beliefs = np.empty((len(images), *some.shape[1:]), np.float32)
+        beliefs[part] = some
+    assert beliefs is not None  # a checked array of images is never empty
+    return beliefs
 
 
 class Stacked(BaseEstimator):
@@ -36,8 +46,23 @@ class Stacked(BaseEstimator):
     folds : int, default=2
         Number M of copies. 1 turns stacking off: the next stage then sees beliefs on training people, which are
         better than any it will ever be given.
+    views : int, default=1
+        Times that each person is shown: as is, then mirrored, then as is, and so on, the copies each turned and resized
+        at random. All views of a person are in one fold. Stages that move people themselves need none.
+    rotation : float, default=0
+        Largest angle of a copy, in degrees, to either side.
+    scale : float, default=0
+        Largest change of the logarithm of a copy's size.
     batch_size : int, default=64
         People for whom beliefs are computed at a time.
+    checkpoint : path, optional
+        Folder that keeps every stage and copy that is trained, and what a stage keeps of its own training. A training
+        that was broken off and is repeated with the same data and parameters goes on from there, to the same
+        machine. Nothing in it is removed when the training ends.
+
+    Notes
+    -----
+    Memory: the images once for each view, and two sets of belief maps, of four bytes a cell and map.
 
     References
     ----------
@@ -45,9 +70,22 @@ class Stacked(BaseEstimator):
        section 3.3.
     """
 
-    def __init__(self, folds: int = 2, *, batch_size: int = 64) -> None:
+    def __init__(
+        self,
+        folds: int = 2,
+        *,
+        views: int = 1,
+        rotation: float = 0.0,
+        scale: float = 0.0,
+        batch_size: int = 64,
+        checkpoint: str | Path | None = None,
+    ) -> None:
         self.folds = folds
+        self.views = views
+        self.rotation = rotation
+        self.scale = scale
         self.batch_size = batch_size
+        self.checkpoint = checkpoint
 
     def fit_stages(
         self,
@@ -69,7 +107,7 @@ class Stacked(BaseEstimator):
         joints : float32 ndarray of shape (N, P, 3)
         skeleton : Skeleton
         random_state : int, optional
-            Deals people to folds.
+            Deals people to folds and draws their views.
         verbose : bool, default=False
             Show a progress bar over the fits.
 
@@ -81,29 +119,39 @@ class Stacked(BaseEstimator):
         Raises
         ------
         ValueError
-            If there are fewer people than folds, or a fold would train on no labelled joint.
+            If there are fewer people than folds, a fold would train on no labelled joint, a parameter is out of
+            range, or the checkpoint is of another training.
         """
-        folds = self._deal(joints, np.random.default_rng(random_state)) if len(stages) > 1 else []
-        rounds = [(t, fold) for t in range(len(stages)) for fold in ([] if t == len(stages) - 1 else folds) + [None]]
+        rng = np.random.default_rng(random_state)
+        folds = self._deal(joints, rng) if len(stages) > 1 else []
+        kept = StageCheckpoint(self.checkpoint, (self, *stages), (images, joints), skeleton)
+        images, joints, people = add_views(
+            images, joints, skeleton, n_views=self.views, rotation=self.rotation, scale=self.scale, rng=rng
+        )
+        copies = list(range(len(folds)))
+        rounds = [(t, copy) for t in range(len(stages)) for copy in ([] if t == len(stages) - 1 else copies) + [None]]
         bar = progress(rounds, "training", shown=verbose)
         fitted: list[Stage] = []
         previous = beliefs = None
-        for t, held_out in bar:
-            copy = "whole" if held_out is None else f"{len(held_out)} held out"
-            bar.set_description(f"stage {t + 1} of {len(stages)}, {copy}")
+        for t, copy in bar:
+            held_out = None if copy is None else np.flatnonzero(np.isin(people, folds[copy]))
+            bar.set_description(f"stage {t + 1} of {len(stages)}, " + ("whole" if copy is None else f"copy {copy + 1}"))
+            name = f"stage{t + 1}-" + ("whole" if copy is None else f"copy{copy + 1}")
             stage = clone(stages[t])
-            if (held_out is not None or t < len(stages) - 1) and "checkpoint" in stage.get_params(deep=False):
-                stage.set_params(checkpoint=None)  # one file serves one training: the longest, of the last stage
+            last = copy is None and t == len(stages) - 1
+            if "checkpoint" in stage.get_params(deep=False) and (kept.folder or not last):
+                # without a folder, one file serves one training: the longest, of the last stage
+                stage.set_params(checkpoint=kept.folder and str(kept.folder / f"{name}.part"))
+            seen = slice(None) if held_out is None else np.setdiff1d(np.arange(len(images)), held_out)
+            kept.fit(name, stage, images[seen], _select(previous, seen), joints[seen])
             if held_out is not None:
-                rest = np.setdiff1d(np.arange(len(images)), held_out)
-                stage.fit(images[rest], _select(previous, rest), joints[rest], skeleton=skeleton)
                 out_of_fold = self._predict(stage, images[held_out], _select(previous, held_out))
                 if beliefs is None:
                     beliefs = np.empty((len(images), *out_of_fold.shape[1:]), np.float32)
                 beliefs[held_out] = out_of_fold
                 continue
-            fitted.append(stage.fit(images, previous, joints, skeleton=skeleton))
-            if beliefs is None and t < len(stages) - 1:
+            fitted.append(stage)
+            if beliefs is None and not last:
                 beliefs = self._predict(stage, images, previous)
             previous, beliefs = beliefs, None
         return fitted
@@ -130,5 +178,5 @@ class Stacked(BaseEstimator):
         return [np.sort(held_out) for held_out in folds]
 
 
-def _select(beliefs: np.ndarray | None, people: np.ndarray) -> np.ndarray | None:
+def _select(beliefs: np.ndarray | None, people: np.ndarray | slice) -> np.ndarray | None:
     return None if beliefs is None else beliefs[people]

@@ -30,7 +30,7 @@ def test_a_loaded_machine_can_be_trained_again(fitted, dots, tmp_path):  # noqa:
     fitted["pm"].save(tmp_path / "pm.npz")
     loaded = posemachines.load(tmp_path / "pm.npz")
     assert isinstance(loaded, PoseMachine)
-    assert loaded.get_params()["stage__n_trees"] == 4
+    assert loaded.get_params()["stage__n_rounds"] == 4
     loaded.fit(images[:20], joints[:20]).predict(images[:1])
 
 

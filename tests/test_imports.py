@@ -84,8 +84,8 @@ def test_torch_numba_and_estimators_stay_where_they_belong():
 LAYERS = [  # lowest first; a module imports from its own line or from lines above only
     {"_checks", "_replacing", "skeleton", "progress"},
     {"crops", "beliefs"},
-    {"stage", "metrics", "datasets"},
-    {"training", "testing", "cost"},
+    {"stage", "metrics", "datasets", "views"},
+    {"training", "testing", "cost", "checkpoint"},
     {"machine"},
     {"forest", "conv"},
     {"files", "evaluation", "_plots"},

@@ -19,7 +19,7 @@ from posemachines.metrics import reference_length
 from posemachines.testing import make_dots
 from tests.test_stage import ColourStage
 
-FOREST = ForestStage(n_trees=4, max_depth=8, n_jobs=1)
+FOREST = ForestStage(n_rounds=4, min_samples_leaf=4, n_jobs=1)
 NET = ConvStage(epochs=2, device="cpu")
 
 
@@ -112,7 +112,7 @@ def test_flip_averages_the_mirrored_crop(dots):
 def test_parameters_follow_scikit_learn(dots):
     images, joints, skeleton = dots
     machine = SequentialMachine([ColourStage(), FOREST], skeleton=skeleton)
-    assert machine.get_params()["stage2__n_trees"] == 4
+    assert machine.get_params()["stage2__n_rounds"] == 4
     machine.set_params(stage1__trust=0.1, stage2=ColourStage(), batch_size=5)
     assert machine.stages[0].trust == 0.1
     assert isinstance(machine.stages[1], ColourStage)

@@ -32,8 +32,8 @@ class ColourStage(Stage):
 
 STAGES = {
     "third party": ColourStage(),
-    "forest": ForestStage(n_trees=4, max_depth=8),
-    "forest, stride 8": ForestStage(n_trees=4, max_depth=8, stride=8, learner="random_forest"),
+    "forest": ForestStage(n_rounds=4, min_samples_leaf=4),
+    "forest, stride 8": ForestStage(n_rounds=2, max_depth=8, stride=8, learner="scikit-learn", boosting=False),
     "conv": ConvStage(epochs=1, device="cpu"),
 }
 

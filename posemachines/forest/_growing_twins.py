@@ -1,13 +1,11 @@
-"""Plain numpy twins of the loops in :mod:`._growing`."""
+"""Plain numpy twin of the loop in :mod:`._growing`."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["encode", "grow"]
+__all__ = ["grow"]
 
-FEW = 64
-TRIES = 4
 _WORD = 2**64 - 1
 
 
@@ -24,73 +22,57 @@ class _Draws:
         return (self.x >> 11) % n
 
 
-def _try(values, codes, shown, total, min_leaf):
-    """Purity and code of the best of the splits at `codes`, tried in order."""
+def _score(sums, penalty):
+    return (sums[:-1] ** 2).sum() / (sums[-1] + penalty)
+
+
+def _best_code(seen, values, total, min_leaf, penalty):
+    """Purity and code of the best threshold of one feature."""
     best, at = -1.0, -1
-    for code in codes:
-        inside = values <= code
-        if code == at or min(inside.sum(), (~inside).sum()) < min_leaf:
+    for code in np.unique(seen):
+        inside = seen <= code
+        if min(inside.sum(), (~inside).sum()) < min_leaf:
             continue
-        left = shown[inside].sum(0)
-        purity = (left**2).sum() / left.sum() + ((total - left) ** 2).sum() / (total - left).sum()
+        left = values[inside].sum(0)
+        purity = _score(left, penalty) + _score(total - left, penalty)
         if purity > best:
             best, at = purity, code
     return best, at
 
 
-def grow(codes, order, classes, weights, limits, n_bins, n_classes, seed):
-    """Twin of :func:`._growing.grow`; leaves its arguments alone."""
-    n_features, min_leaf, max_depth = limits
+def grow(codes, order, values, limits, n_codes, seed):
+    """Twin of :func:`._growing.grow`."""
+    n_features, min_leaf, max_depth, penalty = limits
     draws = _Draws(seed)
     nodes: list = []
     leaves: list = []
-    shown = np.eye(n_classes)[classes] * weights[:, None]
 
-    def split(rows, total):
-        best, feature, at = -1.0, -1, -1
-        for _ in range(n_features):
+    def split(first, last, total):
+        best, feature, at = _score(total, penalty) * 1.00001, -1, -1
+        for _ in range(int(n_features)):
             f = draws.below(len(codes))
-            values = codes[f, order[rows]]
-            few = len(rows) < FEW
-            tried = [values[draws.below(len(rows))] for _ in range(TRIES)] if few else np.unique(values)
-            purity, code = _try(values, tried, shown[rows], total, min_leaf)
+            purity, code = _best_code(codes[f, order[first:last]], values[first:last], total, min_leaf, penalty)
             if purity > best:
                 best, feature, at = purity, f, code
         return feature, at
 
-    def add(rows, depth):
-        total = shown[rows].sum(0)
+    def add(first, last, depth):
+        total = values[first:last].sum(0)
         feature = -1
-        if depth < max_depth and len(rows) >= 2 * min_leaf and total.max() < total.sum():
-            feature, code = split(rows, total)
+        if depth < max_depth and last - first >= 2 * min_leaf:
+            feature, code = split(first, last, total)
         if feature < 0:
-            leaves.append(total / total.sum())
+            leaves.append(total)
             return ~(len(leaves) - 1)
         number = len(nodes)
         nodes.append([feature, code, 0, 0])
-        left, right = _partition(codes[feature, order[rows]] <= code, rows)
-        nodes[number][2] = add(left, depth + 1)
-        nodes[number][3] = add(right, depth + 1)
+        inside = codes[feature, order[first:last]] <= code
+        moved, middle = np.argsort(~inside, kind="stable"), inside.sum()
+        order[first:last], values[first:last] = order[first:last][moved], values[first:last][moved]
+        nodes[number][2] = add(first, first + middle, depth + 1)
+        nodes[number][3] = add(first + middle, last, depth + 1)
         return number
 
-    add(np.arange(len(order)), 0)
+    add(0, len(order), 0)
     return np.array(nodes, np.int32).reshape(-1, 4), np.array(leaves, np.float32)
 
-
-def _partition(inside, rows):
-    """The rows inside and outside, in the order in which exchanges from both ends leave them."""
-    rows, inside = rows.copy(), inside.copy()
-    i, j = 0, len(rows) - 1
-    while i <= j:
-        if inside[i]:
-            i += 1
-        else:
-            rows[[i, j]], inside[[i, j]] = rows[[j, i]], inside[[j, i]]
-            j -= 1
-    return rows[:i], rows[i:]
-
-
-def encode(descriptors, edges):
-    """Twin of :func:`._growing.encode`."""
-    columns = [np.searchsorted(edges[:, f], descriptors[:, f]) for f in range(edges.shape[1])]
-    return np.array(columns, np.uint8).reshape(edges.shape[1], len(descriptors))

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
+import math
+from functools import cache
+
 import numpy as np
 
-from . import _kernels
+from . import _image
 from .taps import window_taps
 
-__all__ = ["CELLS", "N_CHANNELS", "image_maps", "image_taps", "position_maps"]
+__all__ = ["CELLS", "N_CHANNELS", "N_CODES", "PATCHES", "Patch", "image_codes", "image_maps", "image_taps", "position_codes"]
 
-CELLS = ((4, 5), (8, 7), (16, 7))  # side of a HOG cell in pixels, cells across the patch
-N_CHANNELS = _kernels.N_CHANNELS
+Patch = tuple[tuple[int, int], ...]
+
+N_CODES = 64  # values that a feature is rounded to
+N_CHANNELS = 13  # maps a cell size: nine orientations, gradient magnitude, L, a, b
+CELLS = (4, 8, 16)  # sides of the HOG cells, in pixels
+PATCHES: tuple[Patch, ...] = (
+    ((4, 5), (8, 7), (16, 7)),
+    ((8, 9), (16, 7)),
+    ((8, 9), (16, 9)),
+)  # of each level: sides of its cells, and cells across its patch
 
 _SRGB = np.arange(256) / 255
 _LINEAR = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4)
 
 
-def image_maps(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = (4, 8, 16)) -> np.ndarray:
-    """Dense image features: 13 maps a cell size.
+def image_maps(
+    images: np.ndarray,
+    *,
+    stride: int,
+    cells: tuple[int, ...] = CELLS,
+    orientations: int = 9,
+    signed: bool = False,
+) -> np.ndarray:
+    """Dense image features: `orientations` + 4 maps a cell size.
 
-    The maps of a cell size are nine orientations of a normalised histogram of gradients, the gradient magnitude,
+    The maps of a cell size are the orientations of a normalised histogram of gradients, the gradient magnitude,
     and the colour L, a, b.
 
     Parameters
@@ -30,35 +48,74 @@ def image_maps(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = (4, 
         Distance of neighbouring cells, in pixels; a cell is centred on its grid point, whatever its size.
     cells : tuple of int, default=(4, 8, 16)
         Sides of the cells, in pixels; cells larger than the stride overlap.
+    orientations : int, default=9
+        Bins of the histogram.
+    signed : bool, default=False
+        Spread the bins over 360 degrees, so that dark-to-light differs from light-to-dark, instead of over 180.
 
     Returns
     -------
-    ndarray of shape (N, 13 * len(cells), H / stride, W / stride), float32
+    ndarray of shape (N, (orientations + 4) * len(cells), H / stride, W / stride), float32
         Histograms in [0, 0.4], magnitude in grey values between the two pixels beside a pixel, L in [0, 100].
 
     Notes
     -----
-    Gradients are central differences of the channel in which they are largest, zero on the border, and unsigned,
-    as in :func:`skimage.feature.hog`. Other than there, a pixel votes for the two nearest orientations, in
-    proportion, and a histogram is divided once, by the energy of the 3 x 3 cells around it. The colour is that of
-    the mean light in the cell (linear RGB), not the mean of the pixels' Lab values.
+    Gradients are central differences of the channel in which they are largest, zero on the border, as in
+    :func:`skimage.feature.hog`. Other than there, a pixel votes for the two nearest orientations, in proportion, and
+    a histogram is divided once, by the energy of the 3 x 3 cells around it. The colour is that of the mean light in
+    the cell (linear RGB), not the mean of the pixels' Lab values.
 
     References
     ----------
     .. [1] Dalal and Triggs, "Histograms of oriented gradients for human detection", CVPR 2005.
     """
-    return _kernels.image_maps(images, stride, np.array(cells), _LINEAR)
+    starts = [abs((stride - cell) // 2) for cell in cells]
+    unit = math.gcd(stride, images.shape[1], images.shape[2], *cells, *starts)
+    return _image.image_maps(images, stride, np.array(cells), unit, _places(orientations, signed), _LINEAR)
 
 
-def image_taps(*, stride: int, cells: tuple[tuple[int, int], ...] = CELLS) -> np.ndarray:
+@cache
+def _places(orientations: int, signed: bool) -> np.ndarray:
+    """Orientation, in bins from the centre of bin 0, of every gradient between 8-bit values: (511, 511)."""
+    along_y, along_x = np.mgrid[-255:256, -255:256]
+    turn = np.arctan2(along_y, along_x) / (2 * np.pi if signed else np.pi) % 1
+    places = ((turn * orientations - 0.5) % orientations).astype(np.float32)
+    places[places >= orientations] = 0  # rounding up to float32 is once around
+    return places
+
+
+def image_codes(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = CELLS) -> np.ndarray:
+    """:func:`image_maps`, each value rounded down to one of 64 codes that are the same for all data.
+
+    Histograms and magnitudes (up to 256) are cut evenly in their square root, L, a and b (-64 .. 64) evenly.
+
+    Returns
+    -------
+    ndarray of shape (N, 13 * len(cells), H / stride, W / stride), uint8
+        In 0..63; larger values than the code knows are 63.
+    """
+    maps = image_maps(images, stride=stride, cells=cells)
+    histogram, magnitude = N_CODES / math.sqrt(_image.CLIP), N_CODES / 16
+    scale = [histogram] * 9 + [magnitude, N_CODES / 100, N_CODES / 128, N_CODES / 128]
+    low = [0.0] * 11 + [-64, -64]
+    root = [True] * 10 + [False] * 3
+    kinds = (np.tile(np.array(values, dtype), len(cells)) for values, dtype in ((low, "f4"), (scale, "f4"), (root, "?")))
+    return _image.encode(maps, *kinds)
+
+
+def image_taps(patch: Patch, *, stride: int, cells: tuple[int, ...] = CELLS, channels: int = 13) -> np.ndarray:
     """Taps of the image patch around a cell, on the maps of :func:`image_maps`.
 
     Parameters
     ----------
+    patch : tuple of (side, across)
+        Side of a HOG cell in pixels, and HOG cells across its square patch; they lie side by side.
     stride : int
         Pixels a grid cell.
-    cells : tuple of (side, across)
-        Side of a HOG cell in pixels, and HOG cells across its square patch; they lie side by side.
+    cells : tuple of int
+        Sides of the cells of which there are maps.
+    channels : int, default=13
+        Maps a cell size.
 
     Returns
     -------
@@ -66,14 +123,14 @@ def image_taps(*, stride: int, cells: tuple[tuple[int, int], ...] = CELLS) -> np
         Channel, row offset, column offset.
     """
     taps = []
-    for k, (side, across) in enumerate(cells):
-        channels = np.arange(k * N_CHANNELS, (k + 1) * N_CHANNELS)
+    for side, across in patch:
+        first = cells.index(side) * channels
         step = max(side // stride, 1)
-        taps.append(window_taps(channels, (np.arange(across) - across // 2) * step))
+        taps.append(window_taps(np.arange(first, first + channels), (np.arange(across) - across // 2) * step))
     return np.concatenate(taps)
 
 
-def position_maps(n_people: int, shape: tuple[int, int]) -> np.ndarray:
+def position_codes(n_people: int, shape: tuple[int, int]) -> np.ndarray:
     """Row and column of every cell, from the centre of the crop.
 
     Parameters
@@ -83,9 +140,9 @@ def position_maps(n_people: int, shape: tuple[int, int]) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (N, 2, h, w), float32
-        In cells; not writable.
+    ndarray of shape (N, 2, h, w), uint8
+        In cells, the centre being 32; cells further away than the code reaches count as its last. Not writable.
     """
     height, width = shape
-    place = np.mgrid[:height, :width] - np.array([height - 1, width - 1]).reshape(2, 1, 1) / 2
-    return np.broadcast_to(place.astype(np.float32), (n_people, 2, height, width))
+    place = np.mgrid[:height, :width] + N_CODES // 2 - np.array([height // 2, width // 2]).reshape(2, 1, 1)
+    return np.broadcast_to(place.clip(0, N_CODES - 1).astype(np.uint8), (n_people, 2, height, width))

@@ -1,4 +1,4 @@
-"""Random forests on binned descriptors: nearly the splits of exact thresholds at a fraction of the time."""
+"""Trees grown on codes, with a sum of vectors in each leaf: the histogram learner and the plain random forest."""
 
 from __future__ import annotations
 
@@ -7,14 +7,89 @@ import numpy as np
 
 from ..progress import progress
 from . import _growing
-from .trees import Forest
+from ._lanes import LANES
+from .features import N_CODES
+from .trees import Forest, join, lay_out
 
-__all__ = ["grow_forest"]
+__all__ = ["count_features", "cut", "grow_forest", "grow_tree"]
 
-N_BINS = 32
-_SHARE = 0.632  # of the cells that a tree sees: the share of distinct ones in a bootstrap sample
 _DEEPEST = 64
-_N_SAMPLE = 4000  # cells from which the bins are cut
+_N_SAMPLE = 4000  # descriptors from which the thresholds are cut
+
+
+def cut(descriptors: np.ndarray, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray | None]:
+    """Codes (F, n) of descriptors (n, F), and the upper edge (F, 63) of every code but the last.
+
+    uint8 descriptors up to 63 are codes already, and their edges None. Others are cut into 64 codes of equally many
+    descriptors of a sample.
+    """
+    if descriptors.dtype == np.uint8 and descriptors.max(initial=0) < N_CODES:
+        return np.ascontiguousarray(descriptors.T), None
+    rows = np.sort(random.choice(len(descriptors), min(_N_SAMPLE, len(descriptors)), replace=False))
+    ordered = np.sort(descriptors[rows].astype(np.float32), axis=0)
+    edges = np.ascontiguousarray(ordered[np.arange(1, N_CODES) * len(rows) // N_CODES].T)
+    codes = np.empty(descriptors.shape[::-1], np.uint8)
+    for f in range(len(codes)):
+        codes[f] = np.searchsorted(edges[f], descriptors[:, f].astype(np.float32))
+    return codes, edges
+
+
+def count_features(max_features: float | int | str | None, n: int) -> int:
+    """Features to try at a split, counted as scikit-learn does."""
+    if max_features is None:
+        return n
+    if isinstance(max_features, str):
+        named = {"sqrt": np.sqrt, "log2": np.log2}
+        if max_features not in named:
+            raise ValueError(f"max_features must be a number, None, 'sqrt' or 'log2'; got {max_features!r}")
+        return max(int(named[max_features](n)), 1)
+    if isinstance(max_features, int | np.integer) and max_features > 0:
+        return min(int(max_features), n)
+    wanted = max_features * n
+    if not 0 < wanted <= n:
+        raise ValueError(f"max_features must be a share in (0, 1] or a positive number; got {max_features}")
+    return max(int(wanted), 1)
+
+
+def lanes(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Targets (n, C) times weights (n,), and the weight in the last of as many lanes as the kernel adds at once."""
+    n_lanes = -(-(targets.shape[1] + 1) // LANES) * LANES
+    values = np.zeros((len(targets), n_lanes), np.float32)
+    np.multiply(targets, weights[:, None], out=values[:, : targets.shape[1]])
+    values[:, -1] = weights
+    return values
+
+
+def grow_tree(codes, edges, rows, values, seed: int, *, max_features, min_samples_leaf, max_depth, penalty=0.0):
+    """One tree, laid out as in :class:`.trees.Forest`.
+
+    Parameters
+    ----------
+    codes : uint8 ndarray of shape (F, n)
+    edges : float32 ndarray of shape (F, 63) or None
+        From :func:`cut`.
+    rows : int32 ndarray of shape (m,)
+        Cells that the tree sees, ascending.
+    values : float32 ndarray of shape (n, L)
+        From :func:`lanes`.
+    seed : int
+    max_features, min_samples_leaf, max_depth
+        As in :class:`sklearn.ensemble.RandomForestClassifier`.
+    penalty : float, default=0.0
+        Weight that is added to that of each side when splits are compared.
+
+    Returns
+    -------
+    feature, threshold, child : ndarray of shape (nodes,)
+    sums : float32 ndarray of shape (leaves, L)
+    """
+    depth = _DEEPEST if max_depth is None else min(max_depth, _DEEPEST)
+    limits = float(count_features(max_features, len(codes))), float(min_samples_leaf), float(depth), float(penalty)
+    start = np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64 | 1)
+    nodes, sums = _growing.grow(codes, rows.copy(), values[rows], limits, N_CODES, start)
+    feature, code, left, right = nodes.T
+    threshold = code if edges is None else edges[feature, code]
+    return *lay_out(feature, threshold, left, right), sums
 
 
 def grow_forest(
@@ -26,16 +101,18 @@ def grow_forest(
     n_trees: int = 20,
     max_depth: int | None = 20,
     min_samples_leaf: int = 8,
-    max_features: float | int | str | None = 0.15,
+    max_features: float | int | str | None = 0.1,
+    max_samples: float = 0.632,
     n_jobs: int | None = None,
     random: np.random.RandomState,
     verbose: bool = False,
 ) -> Forest:
-    """Grow a random forest.
+    """Grow a plain random forest, whose leaves are shares of the classes.
 
     Parameters
     ----------
-    descriptors : float32 ndarray of shape (n, F)
+    descriptors : ndarray of shape (n, F)
+        float32, or uint8 codes up to 63.
     classes : int ndarray of shape (n,)
         In 0 .. `n_classes` - 1.
     weights : ndarray of shape (n,)
@@ -43,6 +120,8 @@ def grow_forest(
     n_classes : int
     n_trees, max_depth, min_samples_leaf, max_features, n_jobs
         As in :class:`sklearn.ensemble.RandomForestClassifier`.
+    max_samples : float, default=0.632
+        Share of the cells that a tree sees, drawn without replacement.
     random : numpy.random.RandomState
     verbose : bool, default=False
         Show a progress bar over the trees.
@@ -53,69 +132,20 @@ def grow_forest(
 
     Notes
     -----
-    Every feature is cut into 32 bins of equally many cells, and splits lie between bins. A node of 64 cells or more
-    gets the best threshold of each tried feature; a smaller one the best of four that are drawn from its own values.
-    Features are tried with replacement. A tree sees 63 % of the cells, drawn without replacement.
+    Every feature is cut into 64 codes, and splits lie between codes; features are tried with replacement.
     """
-    edges = _bin_edges(descriptors, random)
-    codes = _growing.encode(descriptors, edges)
-    depth = _DEEPEST if max_depth is None else min(max_depth, _DEEPEST)
-    limits = _n_features(max_features, len(codes)), min_samples_leaf, depth
-    n_seen = max(round(_SHARE * len(classes)), 1)
-    weights = (weights / weights.mean()).astype(np.float32)
+    codes, edges = cut(descriptors, random)
+    values = lanes(np.eye(n_classes, dtype=np.float32)[classes], (weights / weights.mean()).astype(np.float32))
+    settings = {"max_features": max_features, "min_samples_leaf": min_samples_leaf, "max_depth": max_depth}
+    n_seen = max(round(max_samples * len(classes)), 1)
 
-    def grow(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        order = np.random.RandomState(seed).choice(len(classes), n_seen, replace=False)
-        order = np.sort(order).astype(np.int32)
-        start = np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64 | 1)
-        shown = classes[order].astype(np.int16)
-        return _growing.grow(codes, order, shown, weights[order], limits, N_BINS, n_classes, start)
+    def grow(seed: int):
+        rows = np.random.RandomState(seed).choice(len(classes), n_seen, replace=False)
+        *nodes, sums = grow_tree(codes, edges, np.sort(rows).astype(np.int32), values, seed, **settings)
+        return *nodes, sums[:, :n_classes] / sums[:, -1:] / n_trees
 
     seeds = random.randint(0, 2**31 - 1, n_trees).tolist()
     tasks = (joblib.delayed(grow)(seed) for seed in seeds)
     grown = joblib.Parallel(n_jobs, prefer="threads", return_as="generator")(tasks)
-    return _join(list(progress(grown, "trees", shown=verbose, total=n_trees, passing=True)), edges)
-
-
-def _bin_edges(descriptors: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-    """Upper edges (31, F) of all bins but the last, which are values of the sample."""
-    rows = np.sort(random.choice(len(descriptors), min(_N_SAMPLE, len(descriptors)), replace=False))
-    ordered = np.sort(descriptors[rows], axis=0)
-    return ordered[np.arange(1, N_BINS) * len(rows) // N_BINS]
-
-
-def _n_features(max_features: float | int | str | None, n: int) -> int:
-    """Features to try at a split, counted as scikit-learn does."""
-    if max_features is None:
-        return n
-    if isinstance(max_features, str):
-        named = {"sqrt": np.sqrt, "log2": np.log2}
-        if max_features not in named:
-            raise ValueError(f"max_features must be a number, None, 'sqrt' or 'log2'; got {max_features!r}")
-        return max(int(named[max_features](n)), 1)
-    wanted = max_features if isinstance(max_features, int | np.integer) else max_features * n
-    if not 0 < wanted <= n:
-        raise ValueError(f"max_features must be a share in (0, 1] or a number in 1..{n}; got {max_features}")
-    return max(int(wanted), 1)
-
-
-def _join(trees: list[tuple[np.ndarray, np.ndarray]], edges: np.ndarray) -> Forest:
-    """One forest of trees that count their nodes and leaves from 0."""
-    first_node = first_leaf = 0
-    roots, children = [], []
-    for nodes, leaves in trees:
-        below = nodes[:, 2:]
-        children.append(np.where(below < 0, below - first_leaf, below + first_node))
-        roots.append(first_node if len(nodes) else ~first_leaf)
-        first_node += len(nodes)
-        first_leaf += len(leaves)
-    feature, code = np.concatenate([nodes[:, :2] for nodes, _ in trees]).T
-    left, right = np.concatenate(children).astype(np.int32).T
-    return Forest(
-        np.ascontiguousarray(feature),
-        edges[code, feature],
-        np.ascontiguousarray(left),
-        np.ascontiguousarray(right),
-        np.array(roots, np.int32),
-        np.concatenate([leaves for _, leaves in trees]),
-    )
+    bar = progress(grown, "trees", shown=verbose, total=n_trees, passing=True)
+    return join(list(bar), np.zeros(n_classes), softmax=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..machine import RepeatedStageMachine
+from ..training import Stacked
 from .stage import ForestStage
 
 __all__ = ["PoseMachine"]
@@ -16,8 +17,10 @@ class PoseMachine(RepeatedStageMachine):
     n_stages : int, default=3
         Number of stages T.
     stage : ForestStage, optional
-        What each stage is a copy of; ``ForestStage()`` by default. Its parameters are reached as ``stage__n_trees``.
-    skeleton, training, flip, batch_size, random_state, verbose
+        What each stage is a copy of; ``ForestStage()`` by default. Its parameters are reached as ``stage__n_rounds``.
+    training : strategy, optional
+        ``Stacked(views=2)`` by default: on two folds, and on everybody's mirror image, too.
+    skeleton, flip, scales, batch_size, random_state, verbose
         As in :class:`SequentialMachine <posemachines.SequentialMachine>`.
 
     Attributes
@@ -28,8 +31,8 @@ class PoseMachine(RepeatedStageMachine):
     Examples
     --------
     >>> from posemachines import ForestStage, PoseMachine
-    >>> machine = PoseMachine(stage=ForestStage(n_trees=20), skeleton="lsp", random_state=0)
-    >>> machine.get_params()["stage__n_trees"]
+    >>> machine = PoseMachine(stage=ForestStage(n_rounds=20), skeleton="lsp", random_state=0)
+    >>> machine.get_params()["stage__n_rounds"]
     20
 
     References
@@ -40,3 +43,6 @@ class PoseMachine(RepeatedStageMachine):
 
     def _default_stage(self) -> ForestStage:
         return ForestStage()
+
+    def _make_training(self):
+        return Stacked(views=2) if self.training is None else self.training

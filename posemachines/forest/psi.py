@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
-from . import _kernels
+from . import _context
+from .features import N_CODES
 from .taps import window_taps
 
-__all__ = ["find_peaks", "offset_maps", "patch_taps", "smooth"]
+__all__ = ["find_peaks", "offset_codes", "patch_taps", "smooth"]
+
+_FAR = 45.5  # cells: the largest distance that has a code of its own, a little more than the diagonal of 32 x 32
 
 
 def patch_taps(n_maps: int, *, reach: int = 15, across: int = 11, first_channel: int = 0) -> np.ndarray:
@@ -59,25 +64,35 @@ def find_peaks(beliefs: np.ndarray, *, n_peaks: int = 2, radius: int = 2) -> np.
         Row, column and value, strongest first; of equal values the first in row order. Where the peaks before
         suppress the whole map, the strongest one is repeated, with value 0.
     """
-    return _kernels.find_peaks(beliefs, n_peaks, radius)
+    return _context.find_peaks(beliefs, n_peaks, radius)
 
 
-def offset_maps(peaks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Context offsets: for every cell, where the peaks lie.
+def offset_codes(peaks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Context offsets: for every cell, where the peaks lie, rounded down to one of 64 codes.
 
     Parameters
     ----------
-    peaks : float32 ndarray of shape (N, P, K, 3)
+    peaks : float32 ndarray of shape (N, M, K, 3)
         Row, column and value.
     shape : (h, w)
 
     Returns
     -------
-    ndarray of shape (N, P * K * 3, h, w), float32
-        For each part and peak: distance from the cell in cells; angle of the way from the cell to the peak, in
-        radians from the direction of x towards that of y (0 at the peak itself); value of the peak.
+    ndarray of shape (N, M * K * 3, h, w), uint8
+        For each map and peak: distance from the cell, its square root cut evenly up to 45 cells; angle of the way from
+        the cell to the peak, from the direction of x towards that of y, cut evenly (0 at the peak itself); value of
+        the peak, its square root cut evenly up to 1.
     """
-    return _kernels.offset_maps(peaks, *shape)
+    return _context.offset_codes(peaks, *_ways(*shape))
+
+
+@cache
+def _ways(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of distance and angle of every way between two cells of a grid, (2 h - 1, 2 w - 1) each."""
+    along_y, along_x = np.mgrid[height - 1 : -height : -1, width - 1 : -width : -1]
+    distance = np.sqrt(np.hypot(along_y, along_x)) * (N_CODES / np.sqrt(_FAR))
+    angle = np.arctan2(along_y, along_x) / (2 * np.pi) % 1 * N_CODES
+    return tuple(np.minimum(values, N_CODES - 1).astype(np.uint8) for values in (distance, angle))  # type: ignore
 
 
 def smooth(beliefs: np.ndarray, sigma: float) -> np.ndarray:
@@ -97,4 +112,4 @@ def smooth(beliefs: np.ndarray, sigma: float) -> np.ndarray:
     if not sigma:
         return beliefs
     weights = np.exp(-((np.arange(int(3 * sigma) + 2) / sigma) ** 2) / 2)
-    return _kernels.smooth(beliefs, weights / (2 * weights.sum() - 1))
+    return _context.smooth(beliefs, (weights / (2 * weights.sum() - 1)).astype(np.float32))

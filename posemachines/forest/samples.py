@@ -7,9 +7,35 @@ import numpy as np
 from ..beliefs import pixels_to_cells
 from .psi import find_peaks
 
-__all__ = ["draw_cells", "label_cells", "unknown_people"]
+__all__ = ["composite_joints", "draw_cells", "label_cells", "unknown_people"]
 
 AMBIGUOUS = -1
+
+
+def composite_joints(joints, composites) -> np.ndarray:
+    """Where the composites of a level lie, in the form of joints.
+
+    Parameters
+    ----------
+    joints : float32 ndarray of shape (N, P, 3)
+        x, y and visible.
+    composites : sequence of M sequences of part indices
+
+    Returns
+    -------
+    ndarray of shape (N, M, 3), float32
+        Mean of the composite's labelled parts, and 1 where at least half of them are labelled.
+    """
+    found = np.zeros((len(joints), len(composites), 3), np.float32)
+    for m, parts in enumerate(composites):
+        own = joints[:, list(parts)]
+        labelled = own[..., 2] > 0
+        number = labelled.sum(1)
+        known = 2 * number >= len(parts)
+        centre = (own[..., :2] * labelled[..., None]).sum(1) / np.maximum(number, 1)[:, None]
+        found[known, m, :2] = centre[known]
+        found[known, m, 2] = 1
+    return found
 
 
 def label_cells(joints, shape: tuple[int, int], *, stride: int, positive_radius: float, background_radius: float):
@@ -68,8 +94,8 @@ def draw_cells(
     ----------
     labels : int16 ndarray of shape (N, h, w)
         From :func:`label_cells`; people from whom no background may be taken have none (-1 instead).
-    previous : float32 ndarray of shape (N, P+1, h, w) or None
-        Beliefs of the stage before.
+    previous : float32 ndarray of shape (N, P, h, w) or None
+        Beliefs of the stage before in the parts, without the background.
     n_background : int
         Background cells a person, on average.
     background : int
@@ -114,7 +140,7 @@ def draw_cells(
 def _false_peaks(beliefs, free, n_peaks: int) -> np.ndarray:
     """Cells among the `free` ones at which a belief map of a part peaks, strongest first, at most `n_peaks`."""
     width = beliefs.shape[-1]
-    peaks = find_peaks(beliefs[None, :-1], n_peaks=4).reshape(-1, 3)
+    peaks = find_peaks(beliefs[None], n_peaks=4).reshape(-1, 3)
     peaks = peaks[np.argsort(-peaks[:, 2], kind="stable")]
     cells = (peaks[:, 0] * width + peaks[:, 1]).astype(int)
     cells = cells[free[cells]]

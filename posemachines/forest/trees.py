@@ -1,61 +1,132 @@
-"""A forest as plain arrays, and beliefs from walking it on packed feature maps."""
+"""A forest as plain arrays, and beliefs from walking it on packed code maps."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from . import _kernels
+from . import _walking
 
-__all__ = ["Forest", "flatten"]
+__all__ = ["Forest", "flatten", "join", "lay_out"]
+
+LEAF = -1  # stands for the feature of a leaf
 
 
 @dataclass(frozen=True)
 class Forest:
     """Trees over descriptors, with a vector over the classes in each leaf.
 
-    A node sends a cell left where ``descriptor[feature] <= threshold`` and right otherwise. Children and roots at or
-    above 0 are nodes; below 0 they are leaves, ``~child`` being the row in `leaves`.
+    The score of a cell is `prior` plus the vector of the leaf that it reaches in every tree. Nodes are laid out breadth
+    first, tree after tree; a node sends a cell to ``child`` where ``descriptor[feature] <= threshold`` and to
+    ``child + 1`` otherwise. Where ``feature`` is -1 the node is a leaf and ``child`` the row of its vector.
 
     Attributes
     ----------
     feature : int32 ndarray of shape (nodes,)
     threshold : float32 ndarray of shape (nodes,)
-    left, right : int32 ndarrays of shape (nodes,)
+    child : int32 ndarray of shape (nodes,)
     roots : int32 ndarray of shape (trees,)
     leaves : float32 ndarray of shape (leaves, C)
+    prior : float32 ndarray of shape (C,)
+    softmax : bool
+        Whether scores are logarithms of odds, of which the softmax is taken, or shares.
     """
 
     feature: np.ndarray
     threshold: np.ndarray
-    left: np.ndarray
-    right: np.ndarray
+    child: np.ndarray
     roots: np.ndarray
     leaves: np.ndarray
+    prior: np.ndarray
+    softmax: bool
 
     @property
     def n_nodes(self) -> int:
         """Inner nodes and leaves of all trees."""
-        return len(self.feature) + len(self.leaves)
+        return len(self.feature)
 
-    def beliefs(self, maps, base, pitch, shape: tuple[int, int]) -> np.ndarray:
-        """Mean leaf vector of every cell.
+    def scores(self, descriptors: np.ndarray) -> np.ndarray:
+        """Sum of the leaf vectors (n, C) of descriptors (n, F), of any type of number; no softmax."""
+        return _walking.descend(
+            descriptors, self.feature, self.threshold, self.child, self.roots, self.leaves, self.prior
+        )
+
+    def bases(self, base: np.ndarray) -> np.ndarray:
+        """Where each node's feature lies in packed maps: (nodes,), from where each tap does (F,); -1 for leaves."""
+        return np.where(self.feature < 0, LEAF, base[self.feature]).astype(np.int32)
+
+    def beliefs(self, maps: np.ndarray, bases: np.ndarray, shape: tuple[int, int], pitch: int) -> np.ndarray:
+        """Beliefs in every cell of some people, without writing a descriptor.
 
         Parameters
         ----------
-        maps : float32 ndarray of shape (N, L)
+        maps : uint8 ndarray of shape (N, L)
             From :func:`.taps.pack`.
-        base, pitch : int32 ndarrays of shape (F,)
-            From :func:`.taps.locate`.
+        bases : int32 ndarray of shape (nodes,)
+            From :meth:`bases`.
         shape : (h, w)
+        pitch : int
+            Places from one row of cells to the next.
 
         Returns
         -------
         ndarray of shape (N, C, h, w), float32
         """
-        nodes = np.stack([base[self.feature], pitch[self.feature], self.left, self.right], 1).astype(np.int32)
-        return _kernels.walk(maps, nodes, self.threshold, self.roots, self.leaves, *shape)
+        grid = (*shape, pitch, self.softmax)
+        return _walking.walk(maps, bases, self.threshold, self.child, self.roots, self.leaves, self.prior, grid)
+
+
+def lay_out(feature, threshold, left, right) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One tree, breadth first: feature, threshold and child as in :class:`Forest`.
+
+    Parameters
+    ----------
+    feature, threshold, left, right : ndarray of shape (nodes,)
+        Inner nodes, the first being the root. Children below 0 are leaves, ``~child`` being the row of their vector. A
+        tree without inner nodes is the leaf 0.
+
+    Returns
+    -------
+    feature, threshold, child : ndarray of shape (nodes + leaves,)
+        int32, float32 and int32.
+    """
+    levels, at = [], np.array([0 if len(feature) else ~0])
+    while len(at):
+        levels.append(at)
+        inner = at[at >= 0]
+        at = np.stack([left[inner], right[inner]], 1).ravel()
+    order = np.concatenate(levels)
+    inner = order >= 0
+    child = ~order
+    child[inner] = 2 * np.arange(inner.sum()) + 1
+    laid, cut = np.full(len(order), LEAF, np.int32), np.zeros(len(order), np.float32)
+    laid[inner], cut[inner] = np.asarray(feature)[order[inner]], np.asarray(threshold)[order[inner]]
+    return laid, cut, child.astype(np.int32)
+
+
+def join(trees: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], prior, *, softmax: bool) -> Forest:
+    """One forest of trees (feature, threshold, child, leaf vectors) that count their nodes and leaves from 0."""
+    features, thresholds, children, roots, leaves = [], [], [], [], []
+    first_node = first_leaf = 0
+    for feature, threshold, child, vectors in trees:
+        features.append(feature)
+        thresholds.append(threshold)
+        children.append(child + np.where(feature < 0, first_leaf, first_node))
+        roots.append(first_node)
+        leaves.append(vectors)
+        first_node += len(feature)
+        first_leaf += len(vectors)
+    return Forest(
+        np.concatenate(features).astype(np.int32),
+        np.concatenate(thresholds).astype(np.float32),
+        np.concatenate(children).astype(np.int32),
+        np.array(roots, np.int32),
+        np.concatenate(leaves).astype(np.float32),
+        np.asarray(prior, np.float32),
+        softmax,
+    )
 
 
 def flatten(model, n_classes: int) -> Forest:
@@ -71,42 +142,31 @@ def flatten(model, n_classes: int) -> Forest:
     Returns
     -------
     Forest
-        Whose mean leaf vectors equal ``model.predict_proba`` of the same descriptors.
+        Whose scores equal ``model.predict_proba`` of the same descriptors.
 
     Notes
     -----
     scikit-learn compares float32 descriptors with float64 thresholds. The thresholds are rounded down to float32,
     which leaves every such comparison as it was.
     """
-    feature, threshold, left, right, roots, leaves = [], [], [], [], [], []
-    first_node = first_leaf = 0
+    classes = model.classes_.astype(int)
+    trees = []
     for estimator in model.estimators_:
-        tree = estimator.tree_
-        is_leaf = tree.children_left < 0
-        number = np.where(is_leaf, ~(first_leaf + is_leaf.cumsum() - 1), first_node + (~is_leaf).cumsum() - 1)
-        inner = ~is_leaf
-        feature.append(tree.feature[inner])
-        threshold.append(_round_down(tree.threshold[inner]))
-        left.append(number[tree.children_left[inner]])
-        right.append(number[tree.children_right[inner]])
-        roots.append(number[0])
-        vectors = np.zeros((is_leaf.sum(), n_classes), np.float32)
-        vectors[:, model.classes_.astype(int)] = _shares(tree.value[is_leaf, 0])
-        leaves.append(vectors)
-        first_node += inner.sum()
-        first_leaf += is_leaf.sum()
-    return Forest(
-        np.concatenate(feature).astype(np.int32),
-        np.concatenate(threshold),
-        np.concatenate(left).astype(np.int32),
-        np.concatenate(right).astype(np.int32),
-        np.array(roots, np.int32),
-        np.concatenate(leaves),
-    )
+        feature, threshold, child, is_leaf = flatten_tree(estimator.tree_)
+        shares = estimator.tree_.value[is_leaf, 0]
+        vectors = np.zeros((len(shares), n_classes))
+        vectors[:, classes] = shares / shares.sum(1, keepdims=True) / len(model.estimators_)
+        trees.append((feature, threshold, child, vectors))
+    return join(trees, np.zeros(n_classes), softmax=False)
 
 
-def _shares(values: np.ndarray) -> np.ndarray:
-    return values / values.sum(1, keepdims=True)
+def flatten_tree(tree) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Feature, threshold and child of a scikit-learn tree, and which of its own nodes are the leaves, in their order."""
+    is_leaf = tree.children_left < 0
+    number = np.where(is_leaf, ~(is_leaf.cumsum() - 1), (~is_leaf).cumsum() - 1)
+    inner = ~is_leaf
+    left, right = number[tree.children_left[inner]], number[tree.children_right[inner]]
+    return *lay_out(tree.feature[inner], _round_down(tree.threshold[inner]), left, right), is_leaf
 
 
 def _round_down(values: np.ndarray) -> np.ndarray:

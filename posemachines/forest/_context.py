@@ -1,0 +1,167 @@
+"""The compiled loops over belief maps; :mod:`._context_twins` has a plain numpy function of the same name for each."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit, prange
+
+__all__ = ["find_peaks", "gather", "offset_codes", "pack", "smooth"]
+
+REPEAT = -1  # a border that repeats the map's own
+SLACK = 16  # codes after the last map, so that cells that are walked together may lie past the end of a row
+
+_loop = njit(cache=True, nogil=True)
+_parallel = njit(cache=True, nogil=True, parallel=True)
+
+
+@_loop
+def _near_peak(peaks, count, i, j, radius):
+    for k in range(count):  # noqa: SIM110 - any() over a generator is not compiled
+        if abs(i - peaks[k, 0]) <= radius and abs(j - peaks[k, 1]) <= radius:
+            return True
+    return False
+
+
+@_loop
+def _find_peaks(values, radius, peaks):
+    height, width = values.shape
+    for k in range(len(peaks)):
+        best, row, column = -np.inf, 0, 0
+        for i in range(height):
+            for j in range(width):
+                if values[i, j] > best and not _near_peak(peaks, k, i, j, radius):
+                    best, row, column = values[i, j], i, j
+        if best == -np.inf:  # the peaks before cover the whole map: repeat the strongest, at value 0
+            row, column, best = int(peaks[0, 0]), int(peaks[0, 1]), 0.0
+        peaks[k, 0] = row
+        peaks[k, 1] = column
+        peaks[k, 2] = best
+
+
+@_parallel
+def find_peaks(beliefs, n_peaks, radius):
+    """Row, column and value (N, M, K, 3) of the peaks of beliefs (N, M, h, w); see :func:`.psi.find_peaks`."""
+    n, n_maps = beliefs.shape[:2]
+    peaks = np.zeros((n, n_maps, n_peaks, 3), np.float32)
+    for job in prange(n * n_maps):
+        person, c = job // n_maps, job % n_maps
+        _find_peaks(beliefs[person, c], radius, peaks[person, c])
+    return peaks
+
+
+@_loop
+def _code(value):
+    """Code of a belief: its square root in 64 steps."""
+    return np.uint8(min(math.sqrt(max(value, np.float32(0))) * 64, np.float32(63)))
+
+
+@_parallel
+def offset_codes(peaks, distances, angles):
+    """Codes (N, M * K * 3, h, w) of the distance, angle and value of peaks (N, M, K, 3).
+
+    distances and angles (2 h - 1, 2 w - 1) hold the codes of every way between two cells; that of no way is in
+    their middle.
+    """
+    n, n_maps, n_peaks, _ = peaks.shape
+    height, width = distances.shape[0] // 2 + 1, distances.shape[1] // 2 + 1
+    codes = np.empty((n, n_maps * n_peaks * 3, height, width), np.uint8)
+    for job in prange(n * n_maps * n_peaks):
+        person, peak = job // (n_maps * n_peaks), job % (n_maps * n_peaks)
+        row, column, value = peaks[person, peak // n_peaks, peak % n_peaks]
+        top, left = height - 1 - int(row), width - 1 - int(column)
+        for i in range(height):
+            for j in range(width):
+                codes[person, peak * 3, i, j] = distances[top + i, left + j]
+                codes[person, peak * 3 + 1, i, j] = angles[top + i, left + j]
+        codes[person, peak * 3 + 2] = _code(value)
+    return codes
+
+
+@_loop
+def _blur(values, weights, out):
+    """Weighted mean of values (h, w) along their columns, the border repeated."""
+    height, width = values.shape
+    for i in range(height):
+        for j in range(width):
+            out[i, j] = weights[0] * values[i, j]
+        for k in range(1, len(weights)):
+            above, below, weight = max(i - k, 0), min(i + k, height - 1), weights[k]
+            for j in range(width):
+                out[i, j] += weight * (values[above, j] + values[below, j])
+
+
+@_parallel
+def smooth(beliefs, weights):
+    """Beliefs (N, C, h, w) smoothed along rows and columns; see :func:`.psi.smooth`."""
+    n, n_maps, height, width = beliefs.shape
+    smoothed = np.empty((n, n_maps, height, width), np.float32)
+    for job in prange(n * n_maps):
+        person, c = job // n_maps, job % n_maps
+        turned, blurred = np.empty((width, height), np.float32), np.empty((height, width), np.float32)
+        _blur(beliefs[person, c], weights, blurred)
+        across = np.ascontiguousarray(blurred.T)
+        _blur(across, weights, turned)
+        smoothed[person, c] = turned.T
+    return smoothed
+
+
+@_loop
+def _pad(values, reach, fill, out):
+    """values (h, w) in the middle of out (h + 2 reach, w + 2 reach)."""
+    height, width = values.shape
+    for i in range(height + 2 * reach):
+        row = min(max(i - reach, 0), height - 1)
+        inside = 0 <= i - reach < height
+        line = out[i]
+        if fill == REPEAT or inside:
+            line[:reach] = values[row, 0] if fill == REPEAT else np.uint8(fill)
+            for j in range(width):
+                line[reach + j] = values[row, j]
+            line[reach + width :] = values[row, width - 1] if fill == REPEAT else np.uint8(fill)
+        else:
+            line[:] = np.uint8(fill)
+
+
+@_parallel
+def pack(images, beliefs, dense, fill, reach):
+    """One row a person of code maps with a border, then of some without; see :func:`.taps.pack`.
+
+    images (N, A, h, w) and dense (N, D, h, w) are codes, beliefs (N, B, h, w) are coded here; fill (A + B,) is the
+    code around each map, -1 repeating its own border.
+    """
+    n, n_images, height, width = images.shape
+    n_padded, n_dense = n_images + beliefs.shape[1], dense.shape[1]
+    pitch = width + 2 * reach
+    size = (height + 2 * reach) * pitch
+    packed = np.empty((n, n_padded * size + n_dense * height * pitch + SLACK), np.uint8)
+    for job in prange(n * (n_padded + n_dense)):
+        person, c = job // (n_padded + n_dense), job % (n_padded + n_dense)
+        if c < n_padded:
+            out = packed[person, c * size : (c + 1) * size].reshape(height + 2 * reach, pitch)
+            if c < n_images:
+                _pad(images[person, c], reach, fill[c], out)
+            else:
+                values = np.empty((height, width), np.uint8)
+                for i in range(height):
+                    for j in range(width):
+                        values[i, j] = _code(beliefs[person, c - n_images, i, j])
+                _pad(values, reach, fill[c], out)
+        else:
+            first = n_padded * size + (c - n_padded) * height * pitch
+            flat = packed[person, first : first + height * pitch].reshape(height, pitch)
+            flat[:, :width] = dense[person, c - n_padded]
+            flat[:, width:] = 0
+    packed[:, n_padded * size + n_dense * height * pitch :] = 0
+    return packed
+
+
+@_parallel
+def gather(packed, base, people, places):
+    """Descriptors (F, n) of cells: number f of cell i is ``packed[people[i], base[f] + places[i]]``."""
+    descriptors = np.empty((len(base), len(people)), np.uint8)
+    for f in prange(len(base)):
+        for i in range(len(people)):
+            descriptors[f, i] = packed[people[i], base[f] + places[i]]
+    return descriptors

@@ -1,0 +1,92 @@
+"""More views of the training people: mirrored, turned and resized copies."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .crops import to_crop
+from .skeleton import Skeleton
+
+__all__ = ["add_views"]
+
+
+def add_views(
+    images: np.ndarray,
+    joints: np.ndarray,
+    skeleton: Skeleton,
+    *,
+    n_views: int,
+    rotation: float = 0.0,
+    scale: float = 0.0,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """People and copies of them.
+
+    Parameters
+    ----------
+    images : uint8 ndarray of shape (N, H, W, 3)
+    joints : float32 ndarray of shape (N, P, 3)
+        x, y in pixels of the crop, and visible.
+    skeleton : Skeleton
+        Says which parts change places in a mirrored copy; without pairs no copy is mirrored.
+    n_views : int
+        V: the person, then V - 1 copies, of which the first, third, ... are mirrored.
+    rotation : float, default=0
+        Largest angle of a copy, in degrees, to either side.
+    scale : float, default=0
+        Largest change of the logarithm of a copy's size.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    images : uint8 ndarray of shape (V * N, H, W, 3)
+        View after view; the border of the crop is repeated where a copy shows more.
+    joints : float32 ndarray of shape (V * N, P, 3)
+        A joint that a copy moves out of the crop is not labelled there.
+    people : int ndarray of shape (V * N,)
+        Whom each shows.
+
+    Raises
+    ------
+    ValueError
+        If `n_views`, `rotation` or `scale` is out of range.
+    """
+    if not isinstance(n_views, int | np.integer) or n_views < 1:
+        raise ValueError(f"views must be a positive integer; got {n_views!r}")
+    if not (0 <= rotation <= 180 and 0 <= scale):
+        raise ValueError(f"rotation must be in 0..180 degrees and scale not negative; got {rotation} and {scale}")
+    n, height, width = images.shape[:3]
+    if n_views > 1 and not (rotation or scale or skeleton.pairs):
+        n_views = 1  # copies would be the same again
+    more_images = np.empty((n_views * n, *images.shape[1:]), np.uint8)
+    more_joints = np.empty((n_views * n, *joints.shape[1:]), np.float32)
+    more_images[:n], more_joints[:n] = images, joints
+    for copy in range(n, n_views * n):
+        mirrored = (copy // n) % 2 == 1 and bool(skeleton.pairs)
+        matrix = _motion((height, width), mirrored, rng.uniform(-rotation, rotation), np.exp(rng.uniform(-scale, scale)))
+        more_images[copy] = _move(images[copy % n], matrix, exact=not (rotation or scale))
+        moved = joints[copy % n].copy()
+        moved[:, :2] = to_crop(moved[:, :2], matrix)
+        moved = moved[list(skeleton.flip_order)] if mirrored else moved
+        outside = ((moved[:, :2] < -0.5) | (moved[:, :2] > np.array([width, height]) - 0.5)).any(1)
+        moved[outside | (moved[:, 2] == 0)] = 0
+        more_joints[copy] = moved
+    return more_images, more_joints, np.tile(np.arange(n), n_views)
+
+
+def _motion(shape: tuple[int, int], mirrored: bool, degrees: float, factor: float) -> np.ndarray:
+    """Transform (2, 3) that mirrors, turns and resizes about the middle of the crop."""
+    middle = (np.array(shape[::-1]) - 1) / 2
+    angle = np.deg2rad(degrees)
+    linear = factor * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    if mirrored:
+        linear = linear @ np.diag([-1.0, 1.0])
+    return np.column_stack([linear, middle - linear @ middle])
+
+
+def _move(image: np.ndarray, matrix: np.ndarray, *, exact: bool) -> np.ndarray:
+    if exact:  # mirrored at most
+        return image[:, ::-1] if matrix[0, 0] < 0 else image
+    size = image.shape[1], image.shape[0]
+    return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -1,0 +1,62 @@
+"""The compiled walks over trees equal their plain numpy twins, on unequal axes."""
+
+import numpy as np
+import pytest
+
+from posemachines.forest import _context, _walking, _walking_twins
+from posemachines.forest.trees import join, lay_out
+
+from .planted import random_tree
+
+N, N_FEATURES, N_CLASSES = 2, 6, 4
+
+
+@pytest.fixture
+def forest(rng):
+    """Trees of many nodes, of few, and of a leaf alone."""
+    trees = []
+    for n_inner in (30, 5, 0, 1):
+        leaves = rng.normal(size=(n_inner + 1, N_CLASSES))
+        trees.append((*lay_out(*random_tree(rng, n_inner, N_FEATURES)), leaves))
+    return join(trees, rng.normal(size=N_CLASSES), softmax=True)
+
+
+def arrays(forest):
+    return forest.threshold, forest.child, forest.roots, forest.leaves, forest.prior
+
+
+def test_every_kernel_has_a_twin_of_the_same_name():
+    assert _walking.__all__ == _walking_twins.__all__
+
+
+@pytest.mark.parametrize("softmax", [False, True])
+@pytest.mark.parametrize(("height", "width", "pitch"), [(5, 7, 7), (3, 2, 9), (9, 19, 21)])
+def test_walk(rng, forest, softmax, height, width, pitch):
+    """Grids of less and of more than the rows and the columns that are walked at a time."""
+    base = rng.integers(0, 50, N_FEATURES).astype(np.int32)
+    maps = rng.integers(0, 64, (N, 50 + height * pitch + _context.SLACK), dtype=np.uint8)
+    given = maps, forest.bases(base), *arrays(forest), (height, width, pitch, softmax)
+    compiled, plain = _walking.walk(*given), _walking_twins.walk(*given)
+    assert compiled.shape == plain.shape == (N, N_CLASSES, height, width)
+    assert compiled.dtype == plain.dtype == np.float32
+    np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_descend(rng, forest, dtype):
+    descriptors = rng.integers(0, 64, (11, N_FEATURES)).astype(dtype)
+    given = descriptors, forest.feature, *arrays(forest)
+    compiled, plain = _walking.descend(*given), _walking_twins.descend(*given)
+    assert compiled.shape == plain.shape == (11, N_CLASSES)
+    assert compiled.dtype == plain.dtype == np.float32
+    np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_inner", [0, 1, 30])
+def test_find_leaves(rng, n_inner):
+    codes = rng.integers(0, 64, (N_FEATURES, 40), dtype=np.uint8)
+    feature, threshold, child = lay_out(*random_tree(rng, n_inner, N_FEATURES))
+    rows = [module.find_leaves(codes, feature, threshold, child, 0) for module in (_walking, _walking_twins)]
+    np.testing.assert_array_equal(*rows)
+    assert rows[0].shape == (40,)
+    assert set(rows[0]) <= set(range(n_inner + 1))
