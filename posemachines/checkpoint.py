@@ -43,7 +43,7 @@ def read_arrays(path: Path, mark: np.ndarray) -> dict[str, np.ndarray]:
         If the file is damaged or of another training; it is left as it is.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         found = arrays.pop("fingerprint")
     except Exception as error:  # zipfile, zlib and numpy raise many kinds for damaged bytes

@@ -316,6 +316,36 @@ class SequentialMachine(_BaseComposition):
 class RepeatedStageMachine(SequentialMachine):
     """A machine whose stages are copies of one; the base of PoseMachine and ConvPoseMachine."""
 
+    _shipped: str = ""  # how the files of its trained machines begin
+
+    @classmethod
+    def from_pretrained(cls, name: str) -> RepeatedStageMachine:
+        """A trained machine that comes with the library; nothing is downloaded.
+
+        Parameters
+        ----------
+        name : {"lspet"}
+            The data that it was trained on.
+
+        Returns
+        -------
+        RepeatedStageMachine
+            Ready to predict on crops as :meth:`PeopleDataset.crops <posemachines.PeopleDataset.crops>` cuts them, 128
+            px a side.
+
+        Raises
+        ------
+        ValueError
+            If there is no trained machine of this kind and name.
+        """
+        from .files import load
+
+        files = {path.stem.removeprefix(cls._shipped): path for path in _PRETRAINED.glob(f"{cls._shipped}*.npz")}
+        if not cls._shipped or name not in files:
+            ready = ", ".join(sorted(files)) if cls._shipped else ""
+            raise ValueError(f"no trained {cls.__name__} is called {name!r}; ready ones: {ready or 'none'}")
+        return load(files[name])  # type: ignore[return-value]
+
     def __init__(
         self,
         n_stages: int = 3,
@@ -347,6 +377,9 @@ class RepeatedStageMachine(SequentialMachine):
             raise ValueError(f"n_stages must be a positive integer; got {self.n_stages!r}")
         first = self._default_stage() if self.stage is None else self.stage
         return [clone(first) for _ in range(self.n_stages)]
+
+
+_PRETRAINED = Path(__file__).parent / "pretrained"
 
 
 def _common_stride(stages: Sequence[Stage]) -> int:

@@ -22,7 +22,7 @@ class ConvPoseMachine(RepeatedStageMachine):
     training : strategy, optional
         :class:`JointTraining <posemachines.conv.JointTraining>` by default;
         :class:`Stacked <posemachines.Stacked>` trains greedily.
-    skeleton, flip, batch_size, random_state, verbose
+    skeleton, flip, scales, batch_size, random_state, verbose
         As in :class:`SequentialMachine <posemachines.SequentialMachine>`.
 
     Attributes
@@ -41,6 +41,8 @@ class ConvPoseMachine(RepeatedStageMachine):
     ----------
     .. [1] Wei, Ramakrishna, Kanade and Sheikh, "Convolutional Pose Machines", CVPR 2016.
     """
+
+    _shipped = "cpm_"
 
     def _default_stage(self) -> ConvStage:
         return ConvStage()

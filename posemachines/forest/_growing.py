@@ -9,8 +9,8 @@ from ._lanes import LANES, add_lanes
 
 __all__ = ["grow"]
 
-_loop = njit(cache=True, nogil=True)
-_sum = njit(cache=True, nogil=True, fastmath=True)
+_loop = njit(cache=True, nogil=True, error_model="numpy")  # empty sides divide by zero: never better
+_sum = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 
 
 @_loop
@@ -39,7 +39,7 @@ def _purity(left, total, targets, penalty):
 
 
 @_loop
-def _scan(codes, order, values, total, limits, histogram, counts, left):
+def _scan(codes, order, values, limits, histogram, counts, left):
     """Best threshold of one feature: (purity, code)."""
     n_lanes, min_leaf, penalty = values.shape[1], np.int64(limits[1]), np.float32(limits[3])
     histogram[:] = 0
@@ -50,8 +50,11 @@ def _scan(codes, order, values, total, limits, histogram, counts, left):
         for first in range(0, n_lanes, LANES):
             add_lanes(sums, code * n_lanes + first, rows, i * n_lanes + first)
         counts[code] += 1
-    left[0] = 0
-    before = left[0]
+    left[:2] = 0
+    before, whole = left[0], left[1]
+    for code in range(len(counts)):  # not the node's own sum, whose rounding differs
+        for first in range(0, n_lanes, LANES):
+            add_lanes(whole, first, sums, code * n_lanes + first)
     best, at, n_left = np.float32(-1), -1, 0
     for code in range(len(counts) - 1):
         if not counts[code]:
@@ -63,7 +66,7 @@ def _scan(codes, order, values, total, limits, histogram, counts, left):
             continue
         if len(order) - n_left < min_leaf:
             break
-        purity = _purity(before, total, left[1], penalty)
+        purity = _purity(before, whole, left[2], penalty)
         if purity > best:
             best, at = purity, code
     return best, at
@@ -106,7 +109,7 @@ def _split(codes, order, values, total, limits, state, histogram, counts, left):
     feature, at = -1, -1
     for _ in range(np.int64(limits[0])):
         f = _draw(state, len(codes))
-        purity, code = _scan(codes[f], order, values, total, limits, histogram, counts, left)
+        purity, code = _scan(codes[f], order, values, limits, histogram, counts, left)
         if purity > best:
             best, feature, at = purity, f, code
     return feature, at
@@ -132,9 +135,9 @@ def grow(codes, order, values, limits, n_codes, seed):
     stack = np.zeros((max_depth + 2, 5), np.int64)  # first, last, depth, parent, side
     stack[0] = np.array([0, len(order), 0, -1, 0])
     histogram, counts = np.zeros((n_codes, n_lanes), np.float32), np.zeros(n_codes, np.int64)
-    left, total = np.ones((2, n_lanes), np.float32), np.empty(n_lanes, np.float32)
+    left, total = np.ones((3, n_lanes), np.float32), np.empty(n_lanes, np.float32)
     spare_order, spare_values = np.empty_like(order), np.empty_like(values)
-    left[1, -1] = 0
+    left[2, -1] = 0
     waiting, n_nodes, n_leaves = 1, 0, 0
     while waiting:
         waiting -= 1

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numba import njit, prange
 
-__all__ = ["descend", "find_leaves", "walk"]
+__all__ = ["descend", "find_leaves", "refine", "walk"]
 
 ROWS = 8  # rows of cells a thread walks at a time
 LANES = 16  # cells of a row whose walks overlap, so that one need not wait for another's memory
@@ -81,6 +81,22 @@ def walk(maps, base, threshold, child, roots, leaves, prior, grid):
                 for c in range(n_classes):
                     beliefs[person, c, i, j] = scores[i - top, j, c]
     return beliefs
+
+
+@_parallel
+def refine(scores, previous, floor):
+    """Softmax over C of scores (N, C, h, w) plus the logarithm of previous (N, C, h, w), cut at `floor`, in place."""
+    n, n_classes, height, width = scores.shape
+    for line in prange(n * height):
+        person, i = line // height, line % height
+        cell = np.empty(n_classes, np.float32)
+        for j in range(width):
+            for c in range(n_classes):
+                cell[c] = scores[person, c, i, j] + math.log(max(previous[person, c, i, j], floor))
+            _to_shares(cell)
+            for c in range(n_classes):
+                scores[person, c, i, j] = cell[c]
+    return scores
 
 
 @_parallel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["descend", "find_leaves", "walk"]
+__all__ = ["descend", "find_leaves", "refine", "walk"]
 
 
 def _rows(values_at, feature, threshold, child, roots, n):
@@ -28,6 +28,13 @@ def walk(maps, base, threshold, child, roots, leaves, prior, grid):
         scores = np.exp(scores - scores.max(1, keepdims=True))
         scores /= scores.sum(1, keepdims=True)
     return np.moveaxis(scores.reshape(len(maps), height, width, -1), -1, 1).astype(np.float32)
+
+
+def refine(scores, previous, floor):
+    """Twin of :func:`._walking.refine`; leaves its arguments alone."""
+    sums = scores + np.log(np.maximum(previous, floor))
+    shares = np.exp(sums - sums.max(1, keepdims=True))
+    return (shares / shares.sum(1, keepdims=True)).astype(np.float32)
 
 
 def find_leaves(codes, feature, threshold, child, root):

@@ -129,7 +129,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None) -> BoostedForestClassifier:
+    def fit(self, X, y, sample_weight=None, base_scores=None) -> BoostedForestClassifier:
         """Train all rounds.
 
         Parameters
@@ -140,6 +140,9 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
             Classes, of any kind that scikit-learn knows.
         sample_weight : ndarray of shape (n,), optional
             Not negative.
+        base_scores : ndarray of shape (n, C), optional
+            Scores from which boosting starts, a column a class in ascending order, instead of the logarithm of the
+            classes' shares; predictions then want those of their samples, too.
 
         Returns
         -------
@@ -163,19 +166,33 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         weights = weights / weights.mean()
         shares = np.bincount(classes, weights, len(self.classes_)) / weights.sum()
         prior = np.log(np.maximum(shares, _RAREST)).astype(np.float32)
+        if base_scores is not None:
+            base_scores, prior = self._checked_base(base_scores, len(X)), np.zeros_like(prior)
         if self.learner == "xgboost":
             from .xgboost_learner import fit_boosted
 
+            if base_scores is not None:
+                raise ValueError("learner='xgboost' starts from the classes' shares; leave base_scores out")
+
             self.forest_, self.train_loss_ = fit_boosted(self, X, classes, weights, prior)
         else:
-            self.forest_ = self._boost(X, classes, weights, prior)
+            self.forest_ = self._boost(X, classes, weights, prior, base_scores)
         return self
 
-    def _boost(self, X, classes, weights, prior) -> Forest:
+    def _checked_base(self, base_scores, n: int) -> np.ndarray:
+        base_scores = np.asarray(base_scores, np.float32)
+        if base_scores.shape != (n, len(self.classes_)) or not np.isfinite(base_scores).all():
+            raise ValueError(
+                f"base_scores must be (n, C) = {(n, len(self.classes_))} and finite, a column for each of classes_; "
+                f"got shape {base_scores.shape}"
+            )
+        return base_scores
+
+    def _boost(self, X, classes, weights, prior, base_scores) -> Forest:
         random = check_random_state(self.random_state)
         grow = self._make_learner(X, random)
         n_seen = max(round(self.max_samples * len(classes)), 1)
-        scores = np.repeat(prior[None], len(classes), 0)
+        scores = np.repeat(prior[None], len(classes), 0) if base_scores is None else base_scores.copy()
         trees: list[tuple] = []
         losses = []
         with joblib.Parallel(self.n_jobs, prefer="threads") as parallel:
@@ -206,8 +223,8 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         filled, starts = np.unique(reached[order], return_index=True)
         slope = np.zeros((n_leaves, n_classes), np.float32)
         curvature = np.zeros((n_leaves, n_classes), np.float32)
-        slope[filled] = np.add.reduceat(values[order, :n_classes], starts)
-        curvature[filled] = np.add.reduceat(hessian[order], starts)
+        slope[filled] = np.add.reduceat(values[order, :n_classes], starts, dtype=np.float64)
+        curvature[filled] = np.add.reduceat(hessian[order], starts, dtype=np.float64)
         steps = np.divide(slope, curvature + self.l2, out=np.zeros_like(slope), where=curvature + self.l2 > 0)
         vectors = np.clip(steps, -_LONGEST, _LONGEST) * np.float32(self.learning_rate / self.n_trees)
         return feature, threshold, child, vectors, reached
@@ -225,18 +242,21 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X, base_scores=None) -> np.ndarray:
         """Probability of each class.
 
         Parameters
         ----------
         X : ndarray of shape (n, F)
+        base_scores : ndarray of shape (n, C), optional
+            As given to `fit`, of these samples.
 
         Returns
         -------
         float32 ndarray of shape (n, C)
         """
-        return _softmax(self._scores(X))
+        scores = self._scores(X)
+        return _softmax(scores if base_scores is None else scores + self._checked_base(base_scores, len(scores)))
 
     def staged_predict_proba(self, X) -> Iterator[np.ndarray]:
         """Probabilities (n, C) after round 1, 2, ..."""

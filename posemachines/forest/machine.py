@@ -41,6 +41,8 @@ class PoseMachine(RepeatedStageMachine):
        Machines", ECCV 2014.
     """
 
+    _shipped = "pm_"
+
     def _default_stage(self) -> ForestStage:
         return ForestStage()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.cluster import KMeans
 
 from ..beliefs import pixels_to_cells
 from .psi import find_peaks
 
-__all__ = ["composite_joints", "draw_cells", "label_cells", "unknown_people"]
+__all__ = ["composite_joints", "composite_poses", "draw_cells", "label_cells", "unknown_people"]
 
 AMBIGUOUS = -1
 
@@ -36,6 +37,41 @@ def composite_joints(joints, composites) -> np.ndarray:
         found[known, m, :2] = centre[known]
         found[known, m, 2] = 1
     return found
+
+
+def composite_poses(joints, composites, n_poses: int, random) -> np.ndarray:
+    """Which of its poses every composite is in, poses being clusters of where its parts lie about its middle.
+
+    Parameters
+    ----------
+    joints : float32 ndarray of shape (N, P, 3)
+        x, y and visible.
+    composites : sequence of M sequences of part indices
+    n_poses : int
+        Clusters a composite; fewer where fewer people have all of its parts labelled.
+    random : numpy.random.RandomState
+
+    Returns
+    -------
+    int ndarray of shape (N, M)
+        In 0 .. `n_poses` - 1. Clusters are found in the people who have all parts labelled; others are in the nearest
+        one, by the parts that they have.
+    """
+    poses = np.zeros((len(joints), len(composites)), int)
+    for m, parts in enumerate(composites):
+        own = joints[:, list(parts)]
+        labelled = own[..., 2] > 0
+        middle = (own[..., :2] * labelled[..., None]).sum(1) / np.maximum(labelled.sum(1), 1)[:, None]
+        offsets = (own[..., :2] - middle[:, None]) * labelled[..., None]
+        whole = labelled.all(1)
+        n_clusters = min(n_poses, int(whole.sum()))
+        if n_clusters < 2:
+            continue
+        clusters = KMeans(n_clusters, n_init=1, random_state=random).fit(offsets[whole].reshape(whole.sum(), -1))
+        centres = clusters.cluster_centers_.reshape(n_clusters, len(parts), 2)
+        away = ((offsets[:, None] - centres) ** 2).sum(-1) * labelled[:, None]
+        poses[:, m] = away.sum(-1).argmin(1)
+    return poses
 
 
 def label_cells(joints, shape: tuple[int, int], *, stride: int, positive_radius: float, background_radius: float):

@@ -19,11 +19,12 @@ from . import features, psi, samples, taps
 from .boosting import BoostedForestClassifier
 from .checkpoint import LevelCheckpoint
 from .growing import grow_forest
-from .trees import Forest, flatten
+from .trees import Forest, flatten, start_scores
 
 __all__ = ["ForestStage"]
 
 _RANGES = (
+    ("poses", 1, np.inf),
     ("cells_per_person", 0, np.inf),
     ("max_cells", 1, np.inf),
     ("n_peaks", 1, np.inf),
@@ -54,16 +55,22 @@ class ForestStage(Stage):
     levels : int, optional
         Levels of the hierarchy, 1 to 3: parts, composites of parts (limbs, torso and head), the whole body. Each has a
         forest of its own, and a next stage reads the beliefs of all of them. As many as the skeleton has by default.
+    poses : int, default=1
+        Poses that a composite is told apart in, each a class of its own: clusters of where its parts lie about its
+        middle, so that a level says how a limb or the body is turned, not only where it is.
     cells_per_person : int, default=15
         Background cells to train on, a person.
     max_cells : int, default=400_000
-        Training cells in all, of one level. A cell takes as many bytes as a descriptor has numbers (1.6 kB in a first
+        Training cells in all; each coarser level has half as many as the one before. A cell takes as many bytes as a descriptor has numbers (1.6 kB in a first
         stage, about 5 kB in a later one of 14 parts and three levels), and 250 bytes more.
     hard_negatives : float, default=0.5
         Share of the background cells taken where the previous beliefs have a false peak.
     positive_radius, background_radius : float, default=0.75 and 2.0
         In cells, times the level. A cell up to the first from its nearest labelled joint shows the part; one beyond the
         second is background; those between are not trained on.
+    refine : bool, default=True
+        Let the boosting of a later stage start from the previous beliefs of its level, so that it learns what to change
+        in them, and not from nothing. Not with xgboost, nor without boosting.
     class_balance : float, default=0.2
         Classes weigh as the number of their cells to the power of one minus this: 0 keeps the drawn numbers,
         1 makes all classes equal.
@@ -102,7 +109,7 @@ class ForestStage(Stage):
     sizes, 4, 8 and 16 px; coarser levels leave out the finest and look further. Composites are labelled at the mean
     of their labelled parts where at least half are labelled. Leaf vectors are kept in half precision.
 
-    Where this differs from the paper: beliefs are smoothed; the cell's place in the crop is a feature, since crops are
+    Where this differs from the paper: a later stage starts from the beliefs before it; beliefs are smoothed; the cell's place in the crop is a feature, since crops are
     centred on the person.
 
     Nothing is wrongly taught by a joint that is not labelled: it gives no positive cells, and a person of whom a
@@ -132,11 +139,13 @@ class ForestStage(Stage):
         learner: str = "histogram",
         boosting: bool = True,
         levels: int | None = None,
+        poses: int = 1,
         cells_per_person: int = 15,
         max_cells: int = 400_000,
         hard_negatives: float = 0.5,
         positive_radius: float = 0.75,
         background_radius: float = 2.0,
+        refine: bool = True,
         class_balance: float = 0.2,
         context_patches: bool = True,
         context_offsets: bool = True,
@@ -160,11 +169,13 @@ class ForestStage(Stage):
         self.learner = learner
         self.boosting = boosting
         self.levels = levels
+        self.poses = poses
         self.cells_per_person = cells_per_person
         self.max_cells = max_cells
         self.hard_negatives = hard_negatives
         self.positive_radius = positive_radius
         self.background_radius = background_radius
+        self.refine = refine
         self.class_balance = class_balance
         self.context_patches = context_patches
         self.context_offsets = context_offsets
@@ -209,7 +220,7 @@ class ForestStage(Stage):
         self.forests_ = [_unpacked(state, level) for level in range(n_levels)]
         self._places: dict = {}
         for level, forest in enumerate(self.forests_):
-            _check_forest(forest, len(self._level_parts(level)) + 1, len(self._taps(level)))
+            _check_forest(forest, self._n_classes(level), len(self._taps(level)))
 
     # -- features ---------------------------------------------------------------------------------------------------
 
@@ -221,13 +232,17 @@ class ForestStage(Stage):
         """Parts of each composite of a level; those of level 0 are the parts themselves."""
         return self.skeleton_.levels[level - 1] if level else tuple((part,) for part in range(self.n_parts_))
 
+    def _n_classes(self, level: int) -> int:
+        """Maps of a level, its background included."""
+        return len(self._level_parts(level)) * (self.poses if level else 1) + 1
+
     @property
     def _is_background(self) -> np.ndarray:
         """Which of the previous maps are backgrounds, bool (M,); a stage before of another kind has one."""
         ends, end = np.zeros(self._n_previous, bool), 0
         for level in range(MOST_LEVELS):
             if end < self._n_previous:
-                end += len(self._level_parts(level)) + 1
+                end += self._n_classes(level)
                 ends[end - 1] = True
         return ends
 
@@ -287,11 +302,25 @@ class ForestStage(Stage):
             for batch in _batches(len(features)):
                 maps = self._pack(features[batch], None if previous is None else previous[batch], reach)
                 levels = [
-                    forest.beliefs(maps, base, shape, pitch)
-                    for forest, base in zip(self.forests_, bases, strict=True)
+                    forest.beliefs(maps, base, shape, pitch, previous=self._start(level, previous, batch))
+                    for level, (forest, base) in enumerate(zip(self.forests_, bases, strict=True))
                 ]
                 beliefs[batch] = psi.smooth(np.concatenate(levels, 1), self.smoothing)
         return beliefs
+
+    def _own_maps(self, level: int) -> slice | None:
+        """Which of the previous maps are of a level, its background the last; None where it is not among them."""
+        first = sum(self._n_classes(before) for before in range(level))
+        last = first + self._n_classes(level)
+        return slice(first, last) if last <= self._n_previous else None
+
+    def _start(self, level: int, previous: np.ndarray | None, people: slice) -> np.ndarray | None:
+        """Beliefs (N, C, h, w) from which the scores of a level start."""
+        own = self._own_maps(level) if self._refines() else None
+        return None if own is None or previous is None else np.ascontiguousarray(previous[people, own])
+
+    def _refines(self) -> bool:
+        return bool(self.refine and self.boosting and self.learner != "xgboost")
 
     def _check_previous_maps(self, previous: np.ndarray | None) -> None:
         given = 0 if previous is None else previous.shape[1]
@@ -344,22 +373,27 @@ class ForestStage(Stage):
                 f"no composite of level {level + 1} has half of its parts labelled in anyone; use levels={level}"
             )
         labels = self._labels(shown, codes.shape[2:], level)
-        first = sum(len(self._level_parts(before)) + 1 for before in range(level))
-        own = None
-        if previous is not None and first + len(composites) <= self._n_previous:
-            own = previous[:, first : first + len(composites)]
+        background = self._n_classes(level) - 1
+        if level and self.poses > 1:
+            pose = samples.composite_poses(joints, composites, self.poses, random)
+            labels = _with_poses(labels, pose, self.poses)
+        own = self._own_maps(level)
         cells = samples.draw_cells(
             labels,
-            own,
+            None if own is None or previous is None else previous[:, own][:, :-1],
             self.cells_per_person,
-            background=len(composites),
+            background=background,
             hard_share=self.hard_negatives,
-            max_cells=self.max_cells,
+            max_cells=int(self.max_cells) >> level,
             random=random,
         )
         classes = labels[tuple(cells.T)].astype(np.int64)
         descriptors = self._descriptors(level, codes, previous, cells)
-        return self._grow(descriptors, classes, len(composites) + 1, random)
+        start = None
+        if own is not None and previous is not None and self._refines():
+            person, row, column = cells.T
+            start = start_scores(previous[:, own][person, :, row, column])
+        return self._grow(descriptors, classes, background + 1, start, random)
 
     def _labels(self, shown: np.ndarray, shape: tuple[int, int], level: int) -> np.ndarray:
         """Class of every cell (N, h, w), with no background in people who may show an unlabelled part there."""
@@ -387,13 +421,15 @@ class ForestStage(Stage):
             end += len(some)
         return descriptors
 
-    def _grow(self, descriptors, classes, n_classes: int, random: np.random.RandomState) -> Forest:
+    def _grow(self, descriptors, classes, n_classes: int, start, random: np.random.RandomState) -> Forest:
         counts = np.bincount(classes, minlength=n_classes)
         weights = (np.maximum(counts, 1) ** -float(self.class_balance))[classes]
         settings: dict[str, Any] = {name: getattr(self, name) for name in _OF_THE_FOREST}
         if self.boosting:
             model = BoostedForestClassifier(**settings, random_state=random)
-            return _with_all_classes(model.fit(descriptors, classes, weights), n_classes)
+            seen = np.flatnonzero(counts)
+            model.fit(descriptors, classes, weights, None if start is None else start[:, seen])
+            return _with_all_classes(model.forest_, seen, n_classes, unseen=-30.0 if start is None else 0.0)
         n_trees = self.n_rounds * self.n_trees
         shared = {name: settings[name] for name in ("max_depth", "min_samples_leaf", "max_features", "n_jobs")}
         if self.learner == "scikit-learn":
@@ -421,16 +457,26 @@ class ForestStage(Stage):
 _NOT_IN_FINGERPRINT = ("checkpoint", "n_jobs", "verbose", "random_state", "smoothing")
 
 
-def _with_all_classes(model: BoostedForestClassifier, n_classes: int) -> Forest:
-    """The model's forest with a number for every class; those that it has not seen are as good as impossible."""
-    forest = model.forest_
-    if len(model.classes_) == n_classes:
+def _with_all_classes(forest: Forest, seen: np.ndarray, n_classes: int, *, unseen: float) -> Forest:
+    """The forest with a number for every class, and the score `unseen` for those that it was not trained on."""
+    if len(seen) == n_classes:
         return forest
     leaves = np.zeros((len(forest.leaves), n_classes), np.float32)
-    leaves[:, model.classes_] = forest.leaves
-    prior = np.full(n_classes, -30, np.float32)
-    prior[model.classes_] = forest.prior
+    leaves[:, seen] = forest.leaves
+    prior = np.full(n_classes, unseen, np.float32)
+    prior[seen] = forest.prior
     return Forest(forest.feature, forest.threshold, forest.child, forest.roots, leaves, prior, forest.softmax)
+
+
+def _with_poses(labels: np.ndarray, poses: np.ndarray, n_poses: int) -> np.ndarray:
+    """Labels (N, h, w) of composites, each split into its poses (N, M)."""
+    n_composites = poses.shape[1]
+    table = np.arange(n_composites) * n_poses + poses
+    people = np.broadcast_to(np.arange(len(labels))[:, None, None], labels.shape)
+    split = np.where(labels == n_composites, n_composites * n_poses, labels)
+    shown = (labels >= 0) & (labels < n_composites)
+    split[shown] = table[people[shown], labels[shown]]
+    return split
 
 
 def _packed(forest: Forest) -> dict[str, np.ndarray]:

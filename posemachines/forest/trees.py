@@ -9,9 +9,10 @@ import numpy as np
 
 from . import _walking
 
-__all__ = ["Forest", "flatten", "join", "lay_out"]
+__all__ = ["Forest", "flatten", "flatten_tree", "join", "lay_out", "start_scores"]
 
 LEAF = -1  # stands for the feature of a leaf
+FLOOR = 1e-3  # beliefs below are as good as none
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,15 @@ class Forest:
         """Where each node's feature lies in packed maps: (nodes,), from where each tap does (F,); -1 for leaves."""
         return np.where(self.feature < 0, LEAF, base[self.feature]).astype(np.int32)
 
-    def beliefs(self, maps: np.ndarray, bases: np.ndarray, shape: tuple[int, int], pitch: int) -> np.ndarray:
+    def beliefs(
+        self,
+        maps: np.ndarray,
+        bases: np.ndarray,
+        shape: tuple[int, int],
+        pitch: int,
+        *,
+        previous: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Beliefs in every cell of some people, without writing a descriptor.
 
         Parameters
@@ -69,13 +78,21 @@ class Forest:
         shape : (h, w)
         pitch : int
             Places from one row of cells to the next.
+        previous : float32 ndarray of shape (N, C, h, w), optional
+            Beliefs from which the scores start, of a forest that was trained so.
 
         Returns
         -------
         ndarray of shape (N, C, h, w), float32
         """
-        grid = (*shape, pitch, self.softmax)
-        return _walking.walk(maps, bases, self.threshold, self.child, self.roots, self.leaves, self.prior, grid)
+        grid = (*shape, pitch, self.softmax and previous is None)
+        scores = _walking.walk(maps, bases, self.threshold, self.child, self.roots, self.leaves, self.prior, grid)
+        return scores if previous is None else _walking.refine(scores, previous, np.float32(FLOOR))
+
+
+def start_scores(beliefs: np.ndarray) -> np.ndarray:
+    """Logarithms of beliefs (n, C), the scores from which a later stage's boosting starts."""
+    return np.log(np.maximum(beliefs, FLOOR)).astype(np.float32)
 
 
 def lay_out(feature, threshold, left, right) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -228,13 +228,12 @@ def _aligned(da, X, y, sample_weight):
 def _moves(xgboost, bar):
     """A callback of xgboost that moves a progress bar."""
 
-    class Moves(xgboost.callback.TrainingCallback):
-        def after_iteration(self, model, epoch, evals_log):
-            bar.update()
-            bar.set_postfix_str(f"log loss {evals_log['train']['mlogloss'][-1]:.3f}")
-            return False
+    def after_iteration(self, model, epoch, evals_log) -> bool:
+        bar.update()
+        bar.set_postfix_str(f"log loss {evals_log['train']['mlogloss'][-1]:.3f}")
+        return False
 
-    return Moves()
+    return type("Moves", (xgboost.callback.TrainingCallback,), {"after_iteration": after_iteration})()
 
 
 def _require(*names: str) -> list[Any]:

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from skimage.color import rgb2lab
@@ -10,10 +12,16 @@ from posemachines.forest import features
 def images():
     """Two smooth random pictures of 20 x 28 px."""
     coarse = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3))
-    ramp = np.linspace(0, 1, 4)[:, None, None, None]
-    fine = coarse.repeat(4, 1).repeat(4, 2).astype(float)
-    fine += 20 * np.sin(np.arange(28) / 2)[:, None] * ramp.ravel()[1]
+    fine = coarse.repeat(4, 1).repeat(4, 2) + 7 * np.sin(np.arange(28) / 2)[:, None]
     return fine.clip(0, 255).astype(np.uint8)
+
+
+def ramp(degrees):
+    """A grey picture that gets lighter in one direction, from x towards y."""
+    rows, columns = np.mgrid[:32, :32] - 16
+    angle = math.radians(degrees)
+    light = 128 + 6 * (math.cos(angle) * columns + math.sin(angle) * rows)
+    return light.round().astype(np.uint8)[None, ..., None].repeat(3, -1)
 
 
 @pytest.mark.parametrize(("stride", "size"), [(4, (20, 28)), (8, (24, 32)), (2, (20, 28))])
@@ -46,11 +54,7 @@ def test_orientations_agree_with_scikit_image(images):
     ("degrees", "shares"), [(10, {0: 1}), (20, {0: 0.5, 1: 0.5}), (90, {4: 1}), (0, {0: 0.5, 8: 0.5})]
 )
 def test_a_ramp_votes_for_the_nearest_two_orientations(degrees, shares):
-    rows, columns = np.mgrid[:32, :32] - 16
-    angle = np.deg2rad(degrees)
-    ramp = 128 + 6 * (np.cos(angle) * columns + np.sin(angle) * rows)
-    image = ramp.round().astype(np.uint8)[None, ..., None].repeat(3, -1)
-    votes = features.image_maps(image, stride=4, cells=(8,))[0, :9, 3, 3]
+    votes = features.image_maps(ramp(degrees), stride=4, cells=(8,))[0, :9, 3, 3]
     expected = np.zeros(9)
     expected[list(shares)] = list(shares.values())
     np.testing.assert_allclose(votes / votes.sum(), expected, atol=0.12)
@@ -81,11 +85,105 @@ def test_a_large_cell_is_centred_on_the_grid_point():
     assert 0 < lightness[2] < lightness[3] == pytest.approx(100, abs=0.01)
 
 
-def test_taps_of_the_image_patch():
-    table = features.image_taps(stride=4)
-    assert table.shape == (13 * (25 + 49 + 49), 3)
-    assert table[:, 0].max() == 38
-    assert set(table[table[:, 0] < 13, 1]) == set(range(-2, 3))
-    assert set(table[(table[:, 0] >= 13) & (table[:, 0] < 26), 2]) == set(range(-6, 7, 2))
-    assert set(table[table[:, 0] >= 26, 2]) == set(range(-12, 13, 4))
-    assert set(features.image_taps(stride=8)[:, 1]) == {-6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6}
+@pytest.mark.parametrize(
+    ("degrees", "shares"), [(20, {0: 0.5, 1: 0.5}), (90, {4: 1}), (200, {9: 0.5, 10: 0.5}), (270, {13: 1})]
+)
+def test_signed_orientations_tell_light_to_dark_from_dark_to_light(degrees, shares):
+    """Eighteen bins of 20 degrees, where unsigned ones fold the second half onto the first nine."""
+    image = ramp(degrees)
+    votes = features.image_maps(image, stride=4, cells=(8,), orientations=18, signed=True)[0, :18, 3, 3]
+    expected = np.zeros(18)
+    expected[list(shares)] = list(shares.values())
+    np.testing.assert_allclose(votes / votes.sum(), expected, atol=0.12)
+    folded = features.image_maps(image, stride=4, cells=(8,))[0, :9, 3, 3]
+    np.testing.assert_allclose(folded / folded.sum(), expected[:9] + expected[9:], atol=0.12)
+
+
+def test_inverting_the_picture_turns_signed_orientations_half_around(images):
+    turned = 255 - images
+    settings = {"stride": 4, "cells": (8,), "orientations": 6, "signed": True}
+    ours, theirs = (features.image_maps(some, **settings)[:, :6] for some in (images, turned))
+    np.testing.assert_allclose(ours, np.roll(theirs, 3, axis=1), rtol=1e-4, atol=1e-5)
+    assert abs(ours - theirs).max() > 0.05
+    unsigned = [features.image_maps(some, stride=4, cells=(8,))[:, :9] for some in (images, turned)]
+    np.testing.assert_allclose(*unsigned, rtol=1e-4, atol=1e-5)
+
+
+def test_codes_are_the_maps_encoded_by_hand(images):
+    codes = features.image_codes(images, stride=4)
+    maps = features.image_maps(images, stride=4).astype(float)
+    assert codes.shape == maps.shape
+    assert codes.dtype == np.uint8
+    for first in (0, 13, 26):
+        histogram, magnitude, light, colour = np.split(maps[:, first : first + 13], [9, 10, 11], axis=1)
+        steps = [
+            np.sqrt(histogram / 0.4) * 64,
+            np.sqrt(magnitude / 256) * 64,
+            light / 100 * 64,
+            (colour + 64) / 128 * 64,
+        ]
+        exact = np.concatenate(steps, 1)
+        low, high = (
+            np.clip(exact + slack, 0, 63).astype(np.uint8) for slack in (-1e-3, 1e-3)
+        )  # where rounding decides
+        own = codes[:, first : first + 13]
+        assert ((low <= own) & (own <= high)).all()
+        assert (low == high).mean() > 0.9
+
+
+def test_codes_rise_with_the_maps_and_stay_below_64(rng):
+    pictures = rng.integers(0, 256, (3, 20, 28, 3), dtype=np.uint8)
+    pictures[1] = 255 * (pictures[1] > 128)
+    pictures[2] = pictures[2] // 8
+    codes, maps = (of(pictures, stride=4).swapaxes(0, 1) for of in (features.image_codes, features.image_maps))
+    for channel in range(39):
+        order = np.argsort(maps[channel].ravel(), kind="stable")
+        assert (np.diff(codes[channel].ravel()[order].astype(int)) >= 0).all()
+    assert codes.max() == 63
+    assert codes.min() == 0
+
+
+def test_codes_do_not_depend_on_the_other_people(images):
+    together = features.image_codes(images, stride=4)
+    alone = np.concatenate([features.image_codes(images[i : i + 1], stride=4) for i in range(len(images))])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_position_codes_count_cells_from_the_centre():
+    codes = features.position_codes(3, (5, 8))
+    assert codes.shape == (3, 2, 5, 8)
+    assert codes.dtype == np.uint8
+    for person in codes:
+        np.testing.assert_array_equal(person[0], np.arange(30, 35)[:, None].repeat(8, 1))
+        np.testing.assert_array_equal(person[1], np.arange(28, 36)[None].repeat(5, 0))
+    assert not codes.flags.writeable
+
+
+def test_position_codes_far_from_the_centre_are_the_last_ones():
+    rows, columns = features.position_codes(1, (80, 3))[0]
+    assert rows[:, 0].tolist() == [0] * 8 + list(range(64)) + [63] * 8
+    assert columns[0].tolist() == [31, 32, 33]
+
+
+@pytest.mark.parametrize(("level", "across"), [(0, (5, 7, 7)), (1, (0, 9, 7)), (2, (0, 9, 9))])
+def test_taps_of_the_image_patch(level, across):
+    """Cells of a patch lie side by side; coarser levels leave out the finest."""
+    table = features.image_taps(features.PATCHES[level], stride=4)
+    assert table.shape == (13 * sum(n * n for n in across), 3)
+    assert len(np.unique(table, axis=0)) == len(table)
+    for first, step, n in zip((0, 13, 26), (1, 2, 4), across, strict=True):
+        own = table[(table[:, 0] >= first) & (table[:, 0] < first + 13)]
+        wanted = set((np.arange(n) - n // 2) * step)
+        assert set(own[:, 1]) == set(own[:, 2]) == wanted
+        assert len(own) == 13 * n * n
+
+
+def test_cells_smaller_than_the_stride_are_read_at_every_grid_cell():
+    offsets = features.image_taps(((4, 3), (16, 3)), stride=8)
+    assert set(offsets[offsets[:, 0] < 13, 1]) == {-1, 0, 1}
+    assert set(offsets[offsets[:, 0] >= 26, 1]) == {-2, 0, 2}
+
+
+def test_taps_count_the_maps_of_the_cells_that_there_are():
+    table = features.image_taps(((8, 3),), stride=4, cells=(4, 8), channels=5)
+    assert set(table[:, 0]) == set(range(5, 10))

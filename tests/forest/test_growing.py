@@ -1,9 +1,13 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.ensemble import RandomForestClassifier
 
-from posemachines.forest import _growing, _growing_twins
-from posemachines.forest.growing import N_BINS, _bin_edges, _n_features, grow_forest
+from posemachines.forest import _growing, _growing_twins, _walking
+from posemachines.forest._lanes import LANES
+from posemachines.forest.features import N_CODES
+from posemachines.forest.growing import count_features, cut, grow_forest, grow_tree, lanes
 
 N_CLASSES = 3
 
@@ -14,70 +18,124 @@ def task():
     rng = np.random.default_rng(0)
     descriptors = np.asfortranarray(rng.normal(size=(300, 7)).astype(np.float32))
     classes = (descriptors[:, 2] > 0.3).astype(int) + (descriptors[:, 5] > -0.2)
-    return descriptors, classes.astype(np.int16)
+    return descriptors, classes
 
 
-def plant(task, **changes):
-    settings = {"n_trees": 6, "min_samples_leaf": 2, "max_features": 0.6, "random": np.random.RandomState(0)}
+def plant(task, n_classes=N_CLASSES, **changes):
+    settings = {"n_trees": 6, "min_samples_leaf": 4, "max_features": 0.6, "random": np.random.RandomState(0)}
     descriptors, classes = task
-    return grow_forest(descriptors, classes, np.ones(len(classes)), N_CLASSES, **settings | changes)
-
-
-def descend(forest, descriptors):
-    """Mean leaf vectors (n, C), one descriptor and tree at a time."""
-    means = np.zeros((len(descriptors), forest.leaves.shape[1]))
-    for mean, descriptor in zip(means, descriptors, strict=True):
-        for node in forest.roots:
-            while node >= 0:
-                left = descriptor[forest.feature[node]] <= forest.threshold[node]
-                node = forest.left[node] if left else forest.right[node]
-            mean += forest.leaves[~node] / len(forest.roots)
-    return means
+    return grow_forest(descriptors, classes, np.ones(len(classes)), n_classes, **settings | changes)
 
 
 def test_every_kernel_has_a_twin_of_the_same_name():
     assert _growing.__all__ == _growing_twins.__all__
-    assert (_growing.FEW, _growing.TRIES) == (_growing_twins.FEW, _growing_twins.TRIES)
 
 
-def test_encode(task):
-    edges = _bin_edges(task[0].round(1), np.random.RandomState(0))
-    codes = _growing.encode(task[0].round(1), edges)
-    assert codes.dtype == np.uint8
-    np.testing.assert_array_equal(codes, _growing_twins.encode(task[0].round(1), edges))
-
-
-@pytest.mark.parametrize(("min_leaf", "max_depth"), [(1, 20), (9, 20), (1, 2), (1, 0)])
-@pytest.mark.parametrize("seed", [1, 2**63 + 5])
-def test_grow(task, min_leaf, max_depth, seed):
+@pytest.mark.parametrize(("min_leaf", "max_depth"), [(1, 20), (9, 20), (9, 64), (1, 2), (1, 0)])
+@pytest.mark.parametrize(("seed", "penalty"), [(1, 0.0), (2**63 + 5, 5.0)])
+def test_grow(task, min_leaf, max_depth, seed, penalty):
     descriptors, classes = task
-    codes = _growing.encode(descriptors, _bin_edges(descriptors, np.random.RandomState(0)))
-    order = np.arange(0, 300, 2, dtype=np.int32)
-    weights = (1 + classes[order] % 2).astype(np.float32)
-    trees = [
-        module.grow(
-            codes,
-            order.copy(),
-            classes[order],
-            weights.copy(),
-            (4, min_leaf, max_depth),
-            N_BINS,
-            N_CLASSES,
-            np.uint64(seed),
-        )
+    codes, _ = cut(descriptors, np.random.RandomState(0))
+    order = np.arange(0, 300, 3, dtype=np.int32)
+    values = lanes(np.eye(N_CLASSES)[classes[order]], (1 + classes[order] % 2).astype(np.float32))
+    limits = 4.0, float(min_leaf), float(max_depth), penalty
+    (nodes, sums), (plain_nodes, plain_sums) = (
+        module.grow(codes, order.copy(), values.copy(), limits, N_CODES, np.uint64(seed))
         for module in (_growing, _growing_twins)
-    ]
-    np.testing.assert_array_equal(trees[0][0], trees[1][0])
-    np.testing.assert_allclose(trees[0][1], trees[1][1], rtol=1e-6)
-    assert len(trees[0][1]) == len(trees[0][0]) + 1
+    )
+    assert nodes.dtype == plain_nodes.dtype == np.int32
+    assert sums.dtype == plain_sums.dtype == np.float32
+    np.testing.assert_array_equal(nodes, plain_nodes)
+    np.testing.assert_allclose(sums, plain_sums, rtol=1e-6)
+    assert len(sums) == len(nodes) + 1
+
+
+def test_codes_are_taken_as_they_are_without_a_copy(rng):
+    codes = np.asfortranarray(rng.integers(0, N_CODES, (20, 3), dtype=np.uint8))
+    cut_codes, edges = cut(codes, np.random.RandomState(0))
+    assert edges is None
+    assert np.shares_memory(cut_codes, codes)
+    np.testing.assert_array_equal(cut_codes, codes.T)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_other_numbers_are_cut_into_codes_of_equally_many(rng, dtype):
+    descriptors = rng.integers(0, 250, (6400, 2)).astype(dtype)
+    codes, edges = cut(descriptors, np.random.RandomState(0))
+    assert codes.shape == (2, 6400)
+    assert edges.shape == (2, N_CODES - 1)
+    assert (np.bincount(codes[0], minlength=N_CODES) < 300).all()
+    assert codes.max() == N_CODES - 1
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_a_code_is_not_above_another_where_the_number_is_not_above_its_edge(n, n_values, seed):
+    descriptors = np.random.default_rng(seed).integers(0, n_values, (n, 2)).astype(np.float32)
+    codes, edges = cut(descriptors, np.random.RandomState(seed))
+    for column, of_column, upper in zip(descriptors.T, codes, edges, strict=True):
+        for code in range(N_CODES - 1):
+            np.testing.assert_array_equal(of_column <= code, column <= upper[code])
+
+
+@pytest.mark.parametrize(("n_targets", "n_lanes"), [(2, 16), (15, 16), (16, 32), (40, 48)])
+def test_lanes_hold_weighted_targets_and_the_weight_last(rng, n_targets, n_lanes):
+    targets, weights = rng.normal(size=(5, n_targets)), rng.random(5)
+    values = lanes(targets, weights)
+    assert values.dtype == np.float32
+    assert values.shape == (5, n_lanes)
+    assert n_lanes % LANES == 0
+    np.testing.assert_allclose(values[:, :n_targets], targets * weights[:, None], rtol=1e-6)
+    np.testing.assert_allclose(values[:, -1], weights, rtol=1e-6)
+    assert not values[:, n_targets:-1].any()
+
+
+@pytest.mark.parametrize("n_targets", [3, 20])
+def test_a_leaf_holds_the_sum_of_the_cells_that_reach_it(rng, n_targets):
+    codes = rng.integers(0, N_CODES, (4, 80), dtype=np.uint8)
+    values = lanes(rng.normal(size=(80, n_targets)), rng.random(80))
+    rows = np.sort(rng.choice(80, 60, replace=False)).astype(np.int32)
+    limits = {"max_features": 2, "min_samples_leaf": 5, "max_depth": None}
+    feature, threshold, child, sums = grow_tree(codes, None, rows, values, 7, **limits)
+    reached = _walking.find_leaves(codes, feature, threshold, child, 0)[rows]
+    assert (np.bincount(reached) >= 5).all()
+    assert len(sums) == (feature < 0).sum() == reached.max() + 1
+    for leaf, total in enumerate(sums):
+        np.testing.assert_allclose(total, values[rows[reached == leaf]].sum(0), rtol=1e-4, atol=1e-5)
+
+
+def test_thresholds_are_the_edges_of_the_codes(task):
+    descriptors, classes = task
+    codes, edges = cut(descriptors, np.random.RandomState(0))
+    values = lanes(np.eye(N_CLASSES)[classes], np.ones(300))
+    rows, limits = np.arange(300, dtype=np.int32), {"max_features": None, "min_samples_leaf": 9, "max_depth": 4}
+    on_codes = grow_tree(codes, None, rows, values, 7, **limits)
+    feature, threshold, child, _ = grow_tree(codes, edges, rows, values, 7, **limits)
+    inner = feature >= 0
+    assert set(feature[inner]) <= set(range(7))
+    np.testing.assert_array_equal(threshold[inner], edges[feature[inner], on_codes[1][inner].astype(int)])
+    np.testing.assert_array_equal(
+        _walking.find_leaves(np.ascontiguousarray(descriptors.T), feature, threshold, child, 0),
+        _walking.find_leaves(codes, *on_codes[:3], 0),
+    )
+
+
+def test_a_large_penalty_keeps_small_sides_from_being_split_off(task):
+    descriptors, classes = task
+    codes, _ = cut(descriptors, np.random.RandomState(0))
+    values = lanes(np.eye(N_CLASSES)[classes] - 1 / N_CLASSES, np.ones(300))
+    limits = {"max_features": None, "min_samples_leaf": 1, "max_depth": None}
+    rows = np.arange(300, dtype=np.int32)
+    free, careful = (grow_tree(codes, None, rows, values, 7, **limits, penalty=penalty) for penalty in (0.0, 20.0))
+    assert 1 < len(careful[0]) < len(free[0])
 
 
 def test_learns_about_as_well_as_scikit_learn(task):
     descriptors, classes = task
     fresh = np.random.default_rng(1).normal(size=(200, 7)).astype(np.float32)
     truth = (fresh[:, 2] > 0.3).astype(int) + (fresh[:, 5] > -0.2)
-    ours = (descend(plant(task, n_trees=20), fresh).argmax(1) == truth).mean()
-    model = RandomForestClassifier(20, min_samples_leaf=2, max_features=0.6, random_state=0)
+    ours = (plant(task, n_trees=10).scores(fresh).argmax(1) == truth).mean()
+    model = RandomForestClassifier(10, min_samples_leaf=4, max_features=0.6, random_state=0)
     theirs = (model.fit(descriptors, classes).predict(fresh) == truth).mean()
     assert ours > max(theirs - 0.05, 0.85)
 
@@ -85,21 +143,38 @@ def test_learns_about_as_well_as_scikit_learn(task):
 def test_leaves_are_shares_of_the_weight(task):
     descriptors, classes = task
     weights = np.array([1.0, 2, 4])[classes]
-    settings = {"max_depth": 0, "n_trees": 3, "random": np.random.RandomState(0)}
-    forest = grow_forest(descriptors, classes, weights, N_CLASSES, **settings)
+    forest = grow_forest(
+        descriptors, classes, weights, N_CLASSES, max_depth=0, n_trees=3, random=np.random.RandomState(0)
+    )
     assert forest.n_nodes == 3
+    assert not forest.softmax
     shares = np.bincount(classes, weights) / weights.sum()
-    np.testing.assert_allclose(forest.leaves, [shares] * 3, atol=0.06)
+    np.testing.assert_allclose(3 * forest.leaves, [shares] * 3, atol=0.06)
+
+
+def test_scores_are_shares_that_add_up_to_one(task):
+    scores = plant(task).scores(task[0])
+    assert scores.min() >= 0
+    np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
 
 
 def test_leaves_hold_enough_cells_and_unseen_classes_nothing(task):
-    deep, shallow = plant(task, min_samples_leaf=1), plant(task, min_samples_leaf=40)
+    deep, shallow = plant(task, min_samples_leaf=4), plant(task, min_samples_leaf=40)
     assert shallow.n_nodes < deep.n_nodes
     assert shallow.n_nodes <= 6 * (2 * (190 // 40) - 1)
-    descriptors, classes = task
-    forest = grow_forest(descriptors, classes, np.ones(300), 5, n_trees=2, random=np.random.RandomState(0))
+    forest = plant(task, n_classes=5, n_trees=2)
     assert not forest.leaves[:, 3:].any()
-    np.testing.assert_allclose(forest.leaves.sum(1), 1, rtol=1e-6)
+    np.testing.assert_allclose(2 * forest.leaves.sum(1), 1, rtol=1e-6)
+
+
+def test_codes_grow_a_forest_whose_thresholds_are_codes(rng):
+    codes = rng.integers(0, N_CODES, (200, 5), dtype=np.uint8)
+    forest = plant((codes, (codes[:, 1] > 20).astype(int)), n_classes=2)
+    cuts = forest.threshold[forest.feature >= 0]
+    assert len(cuts)
+    np.testing.assert_array_equal(cuts, cuts.round())
+    assert cuts.min() >= 0
+    assert cuts.max() < N_CODES - 1
 
 
 def test_same_seed_same_forest_on_any_number_of_threads(task):
@@ -111,13 +186,13 @@ def test_same_seed_same_forest_on_any_number_of_threads(task):
 
 @pytest.mark.parametrize(
     ("max_features", "expected"),
-    [(0.25, 25), (0.001, 1), (7, 7), (1.0, 100), (1, 1), (None, 100), ("sqrt", 10), ("log2", 6)],
+    [(0.25, 25), (0.001, 1), (7, 7), (160, 100), (1.0, 100), (1, 1), (None, 100), ("sqrt", 10), ("log2", 6)],
 )
 def test_max_features_counts_as_in_scikit_learn(max_features, expected):
-    assert _n_features(max_features, 100) == expected
+    assert count_features(max_features, 100) == expected
 
 
-@pytest.mark.parametrize("max_features", [0, -0.1, 1.5, 101, "auto"])
+@pytest.mark.parametrize("max_features", [0, -3, -0.1, 1.5, "auto"])
 def test_bad_max_features(max_features):
     with pytest.raises(ValueError, match="max_features must be"):
-        _n_features(max_features, 100)
+        count_features(max_features, 100)

@@ -1,5 +1,10 @@
+import math
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from posemachines.forest import psi
 
@@ -29,16 +34,40 @@ def test_the_first_of_equal_peaks_wins_and_a_covered_map_repeats_the_strongest()
 
 def test_offsets_are_polar_and_point_from_the_cell_to_the_peak():
     peaks = np.zeros((2, 3, 2, 3), np.float32)
-    peaks[1, 2, 1] = 3, 4, 0.7
-    maps = psi.offset_maps(peaks, (5, 7))
-    assert maps.shape == (2, 18, 5, 7)
-    distance, angle, value = maps[1, 15:]
-    assert distance[0, 0] == 5
-    assert angle[3, 0] == 0
-    assert angle[0, 4] == pytest.approx(np.pi / 2)
-    assert angle[3, 6] == pytest.approx(np.pi)
+    peaks[1, 2, 1] = 3, 4, 0.49
+    codes = psi.offset_codes(peaks, (5, 7))
+    assert codes.shape == (2, 18, 5, 7)
+    assert codes.dtype == np.uint8
+    distance, angle, value = codes[1, 15:]
     assert distance[3, 4] == angle[3, 4] == 0
-    assert (value == np.float32(0.7)).all()
+    assert distance[0, 0] == int(64 * math.sqrt(5 / 45.5))
+    assert angle[3, 0] == 0, "to the right is along x"
+    assert angle[0, 4] == 16, "down is along y"
+    assert angle[3, 6] == 32
+    assert angle[4, 4] == 48
+    assert (value == 44).all()
+
+
+def test_offset_codes_are_those_of_every_distance_and_angle(rng):
+    shape = 6, 41
+    peaks = np.stack([rng.integers(0, size, (2, 3, 2)) for size in shape] + [rng.random((2, 3, 2))], -1)
+    codes = psi.offset_codes(peaks.astype(np.float32), shape).reshape(2, 3, 2, 3, *shape)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    for place in np.ndindex(2, 3, 2):
+        down, right = peaks[place][0] - rows, peaks[place][1] - columns
+        distance = 64 * np.sqrt(np.hypot(down, right) / 45.5)
+        angle = np.arctan2(down, right) / (2 * np.pi) % 1 * 64
+        value = np.full(shape, 64 * math.sqrt(peaks[place][2]))
+        for ours, exact in zip(codes[place], (distance, angle, value), strict=True):
+            off = (ours - np.minimum(exact, 63.99)) % 64  # rounded down, but where rounding decides
+            assert ((off < 1e-4) | (off > 63 - 1e-4)).all()
+
+
+def test_a_peak_further_away_than_the_code_reaches_has_the_last_one():
+    distance = psi.offset_codes(np.zeros((1, 1, 1, 3), np.float32), (3, 90))[0, 0]
+    assert distance[0, 45] == 63
+    assert (distance[:, 46:] == 63).all()
+    assert (np.diff(distance[0].astype(int)) >= 0).all()
 
 
 def test_taps_of_the_context_patch():
@@ -71,3 +100,26 @@ def test_smoothing_keeps_a_constant_and_spreads_a_point(sigma):
 def test_no_smoothing_is_no_change():
     beliefs = np.random.default_rng(0).random((1, 2, 3, 4), dtype=np.float32)
     assert psi.smooth(beliefs, 0) is beliefs
+
+
+@given(arrays(np.float32, (2, 3, 4, 5), elements=st.floats(0, 1, width=32)), st.floats(0.1, 3))
+@settings(max_examples=20, deadline=None)
+def test_smoothing_keeps_sums_over_the_maps_and_the_range(beliefs, sigma):
+    smoothed = psi.smooth(beliefs, sigma)
+    assert smoothed.dtype == np.float32
+    np.testing.assert_allclose(smoothed.sum(1), psi.smooth(beliefs.sum(1, keepdims=True), sigma)[:, 0], atol=1e-5)
+    assert smoothed.min() >= beliefs.min() - 1e-6
+    assert smoothed.max() <= beliefs.max() + 1e-6
+
+
+@given(arrays(np.float32, (1, 2, 4, 5), elements=st.floats(0, 1, width=32)), st.integers(0, 3))
+@settings(max_examples=30, deadline=None)
+def test_peaks_fall_and_lie_apart(beliefs, radius):
+    """A peak of value 0 that is the first one again stands for none."""
+    for of_map, peaks in zip(beliefs[0], psi.find_peaks(beliefs, n_peaks=3, radius=radius)[0], strict=True):
+        assert peaks[0, 2] == of_map.max()
+        assert (np.diff(peaks[:, 2]) <= 0).all()
+        found = [(int(row), int(column)) for row, column, _ in peaks]
+        for number, (place, value) in enumerate(zip(found, peaks[:, 2], strict=True)):
+            apart = [max(abs(place[0] - row), abs(place[1] - column)) > radius for row, column in found[:number]]
+            assert (all(apart) and of_map[place] == value) or (place == found[0] and value == 0)

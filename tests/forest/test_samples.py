@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from posemachines.forest import samples
 
@@ -88,7 +90,7 @@ def test_all_positives_and_some_background_are_drawn():
 def test_background_that_one_person_may_not_give_another_does():
     labels = label(np.concatenate([at((1, 1), (3, 4), (5, 8)), at((5, 5), (3, 0), None)]))
     labels[1][labels[1] == BACKGROUND] = samples.AMBIGUOUS
-    cells = draw(labels, np.zeros((2, 4, *SHAPE), np.float32))
+    cells = draw(labels, np.zeros((2, BACKGROUND, *SHAPE), np.float32))
     drawn = labels[tuple(cells.T)]
     assert (drawn == BACKGROUND).sum() == 10
     assert (cells[drawn == BACKGROUND, 0] == 0).all()
@@ -96,11 +98,10 @@ def test_background_that_one_person_may_not_give_another_does():
 
 @pytest.mark.parametrize("share", [0, 0.4])
 def test_hard_negatives_are_the_strongest_false_peaks(share):
-    previous = np.zeros((1, 4, *SHAPE), np.float32)
+    previous = np.zeros((1, BACKGROUND, *SHAPE), np.float32)
     previous[0, 0, 1, 1] = 0.9  # true
     previous[0, 0, 5, 1] = 0.8
     previous[0, 1, 0, 8] = 0.7
-    previous[0, BACKGROUND, 3, 5] = 1  # the background has no false peaks
     labels = label(at((1, 1), (3, 4), (5, 8)))
     cells = draw(labels, previous, hard_share=share).tolist()
     assert ([0, 5, 1] in cells and [0, 0, 8] in cells) == (share > 0)
@@ -116,3 +117,48 @@ def test_the_number_of_cells_is_bounded():
 def test_nothing_to_draw_is_told():
     with pytest.raises(ValueError, match="no labelled joint lies in the crops"):
         draw(label(at((-9, 3), (-9, 4), None)), n_background=0)
+
+
+def test_a_composite_lies_at_the_mean_of_its_labelled_parts():
+    joints = np.zeros((3, 4, 3), np.float32)
+    joints[0] = (2, 4, 1), (6, 8, 1), (10, 0, 1), (50, 50, 0)
+    joints[1] = (2, 4, 1), (60, 80, 0), (10, 0, 0), (50, 50, 1)
+    found = samples.composite_joints(joints, ((0, 1), (1, 2, 3), (0, 1, 2, 3)))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found[0], [(4, 6, 1), (8, 4, 1), (6, 4, 1)])
+    np.testing.assert_allclose(found[1], [(2, 4, 1), (0, 0, 0), (26, 27, 1)], err_msg="half of the parts are enough")
+    assert not found[2].any()
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_composites_do_not_depend_on_where_unlabelled_parts_are_said_to_be(seed):
+    rng = np.random.default_rng(seed)
+    joints = rng.uniform(-9, 99, (4, 5, 3)).astype(np.float32)
+    joints[..., 2] = rng.random((4, 5)) < 0.6
+    moved = np.where(joints[..., 2:] > 0, joints, rng.uniform(-9, 99, joints.shape) * [1, 1, 0])
+    composites = [rng.choice(5, rng.integers(1, 6), replace=False) for _ in range(3)]
+    found = samples.composite_joints(joints, composites)
+    np.testing.assert_allclose(found, samples.composite_joints(moved, composites), rtol=1e-5)
+    for m, parts in enumerate(composites):
+        np.testing.assert_array_equal(found[:, m, 2], joints[:, parts, 2].mean(1) >= 0.5)
+
+
+def test_a_composite_of_one_part_is_the_part(rng):
+    joints = rng.uniform(0, 30, (3, 2, 3)).astype(np.float32)
+    joints[..., 2] = [[1, 0], [0, 1], [1, 1]]
+    found = samples.composite_joints(joints, ((0,), (1,)))
+    np.testing.assert_allclose(found, joints * joints[..., 2:])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 20), st.floats(0, 1), st.integers(1, 60))
+@settings(max_examples=30, deadline=None)
+def test_cells_are_drawn_once_in_order_where_something_is_shown(seed, n_background, hard_share, max_cells):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(-1, BACKGROUND + 1, (3, *SHAPE)).astype(np.int16)
+    previous = rng.random((3, BACKGROUND, *SHAPE), dtype=np.float32)
+    cells = draw(labels, previous, n_background, hard_share, max_cells)
+    assert cells.dtype == np.int32
+    assert len(cells) == len(np.unique(cells, axis=0)) <= max_cells
+    assert cells.tolist() == sorted(cells.tolist())
+    assert (labels[tuple(cells.T)] >= 0).all()

@@ -1,41 +1,88 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from posemachines.forest import taps
 
-SHAPE = 5, 7
+
+def descriptor(codes, fill, table, person, i, j):
+    """What the taps of a cell read, one at a time; the maps after those that have a `fill` are dense."""
+    height, width = codes.shape[2:]
+    numbers = []
+    for channel, row, column in table:
+        y, x = i + row, j + column
+        if channel >= len(fill):
+            y, x = i, j
+        elif fill[channel] == taps.REPEAT:
+            y, x = min(max(y, 0), height - 1), min(max(x, 0), width - 1)
+        inside = 0 <= y < height and 0 <= x < width
+        numbers.append(codes[person, channel, y, x] if inside else fill[channel])
+    return numbers
 
 
-@pytest.fixture
-def maps():
-    return np.random.default_rng(0).random((2, 3, *SHAPE), dtype=np.float32)
+def pack_some(rng, n, n_maps, shape, fill, reach):
+    """Packed maps, and the codes of all of them (N, A + B + D, h, w)."""
+    n_images, n_beliefs, n_dense = n_maps
+    images, dense = (rng.integers(0, 64, (n, count, *shape), dtype=np.uint8) for count in (n_images, n_dense))
+    beliefs = rng.integers(0, 64, (n, n_beliefs, *shape), dtype=np.uint8)
+    as_beliefs = (((beliefs + 0.5) / 64) ** 2).astype(np.float32)
+    packed = taps.pack(images, as_beliefs, dense, np.array(fill, np.int16), reach)
+    return packed, np.concatenate([images, beliefs, dense], 1)
 
 
-@pytest.mark.parametrize("constant", [np.nan, 0.0, 1.0])
-def test_a_descriptor_is_a_slice_of_the_padded_maps(maps, constant):
-    table = np.concatenate([taps.window_taps([0], [-1, 1]), taps.window_taps([2], [-6, 0, 6]), [[1, 0, 0]]])
-    padding = taps.margins(table, 3)
-    np.testing.assert_array_equal(padding, [1, 0, 6])
-    packed = taps.pack([maps[:, :1], maps[:, 1:]], padding, np.full(3, constant))
-    cells = np.argwhere(np.ones((2, *SHAPE)))
-    descriptors = taps.gather(packed, *taps.locate(table, padding, SHAPE), cells.astype(np.int32))
-    if np.isnan(constant):
-        padded = np.pad(maps, ((0, 0), (0, 0), (6, 6), (6, 6)), mode="edge")
-    else:
-        padded = np.pad(maps, ((0, 0), (0, 0), (6, 6), (6, 6)), constant_values=constant)
-    for f, (channel, row, column) in enumerate(table):
-        shifted = padded[:, channel, 6 + row : 11 + row, 6 + column : 13 + column]
-        np.testing.assert_array_equal(descriptors[:, f], shifted.ravel())
+def assert_gathers(packed, codes, fill, table, reach):
+    n, _, *shape = codes.shape
+    base, pitch = taps.locate(table, len(fill), reach, shape)
+    assert base.dtype == np.int32
+    cells = np.argwhere(np.ones((n, *shape))).astype(np.int32)
+    gathered = taps.gather(packed, base, pitch, cells)
+    assert gathered.dtype == np.uint8
+    np.testing.assert_array_equal(gathered, [descriptor(codes, fill, table, *cell) for cell in cells])
 
 
-def test_every_channel_has_its_own_fill(maps):
-    table = taps.window_taps([0, 1, 2], [-1, 0, 1])
-    padding = taps.margins(table, 3)
-    packed = taps.pack([maps], padding, np.array([0, 1, np.nan]))
-    corner = taps.gather(packed, *taps.locate(table, padding, SHAPE), np.zeros((1, 3), np.int32))[0]
-    assert list(corner[:3]) == [0, 0, 0]
-    assert list(corner[9:12]) == [1, 1, 1]
-    assert list(corner[18:20]) == [maps[0, 2, 0, 0]] * 2
+@pytest.mark.parametrize("fill", [(-1, -1, -1), (0, 63, 5), (-1, 0, -1)])
+def test_a_descriptor_is_what_the_taps_of_a_cell_read(rng, fill):
+    """Two maps of images, one of beliefs and two without a border; taps reach beyond the grid of 5 x 7."""
+    packed, codes = pack_some(rng, 2, (2, 1, 2), (5, 7), fill, 6)
+    table = np.concatenate([taps.window_taps([0, 2], [-6, 0, 6]), [[1, -1, 2], [3, 0, 0], [4, 0, 0]]])
+    assert_gathers(packed, codes, fill, table, 6)
+
+
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_descriptors_of_any_shape(data):
+    n = data.draw(st.integers(1, 3), "people")
+    shape = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)), "shape")
+    n_maps = data.draw(st.tuples(*[st.integers(0, 2)] * 3).filter(any), "maps")
+    reach = data.draw(st.integers(0, 6), "reach")
+    n_bordered = n_maps[0] + n_maps[1]
+    fill = data.draw(st.lists(st.sampled_from([-1, 0, 9, 63]), min_size=n_bordered, max_size=n_bordered), "fill")
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1), "seed"))
+    table = rng.integers(-reach, reach + 1, (9, 3))
+    table[:, 0] = rng.integers(0, sum(n_maps), 9)
+    table[table[:, 0] >= n_bordered, 1:] = 0
+    assert_gathers(*pack_some(rng, n, n_maps, shape, fill, reach), fill, table, reach)
+
+
+def test_a_dense_map_is_read_at_the_cell_whatever_its_tap_says(rng):
+    packed, codes = pack_some(rng, 1, (1, 0, 1), (3, 4), (0,), 1)
+    base, pitch = taps.locate(np.array([[1, 0, 0], [1, 1, -1]]), 1, 1, (3, 4))
+    assert base[0] == base[1]
+    assert taps.gather(packed, base, pitch, np.array([[0, 2, 3]], np.int32)).tolist() == [[codes[0, 1, 2, 3]] * 2]
+
+
+def test_beliefs_are_coded_by_their_square_root(rng):
+    beliefs = np.array([0, 1 / 64**2, 0.25, 0.5, 1, 2], np.float32).reshape(1, 1, 2, 3)
+    empty = np.empty((1, 0, 2, 3), np.uint8)
+    packed = taps.pack(empty, beliefs, empty, np.zeros(1, np.int16), 0)
+    assert packed[0, :6].tolist() == [0, 1, 32, 45, 63, 63]
+
+
+def test_descriptors_come_in_column_order(rng):
+    packed, _ = pack_some(rng, 2, (3, 0, 0), (5, 7), (0, 0, 0), 1)
+    base, pitch = taps.locate(taps.window_taps([0, 1, 2], [-1, 1]), 3, 1, (5, 7))
+    assert taps.gather(packed, base, pitch, np.zeros((4, 3), np.int32)).flags.f_contiguous
 
 
 def test_window_taps_are_ordered_by_channel_row_column():

@@ -1,0 +1,125 @@
+"""Train the Pose Machine that comes with the library on the photographs of LSPET, and measure it.
+
+    python benchmarks/pm_lspet.py --root DIR
+
+Trains on photographs 1..8000 and measures on 8001..9000: accuracy stage by stage, alone and averaged with the mirror
+image, calibration of the beliefs, and cost. A run that was broken off and is repeated goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
+
+from benchmarks.results_file import write_json
+from posemachines import ForestStage, PoseMachine, Stacked
+from posemachines.beliefs import pixels_to_cells
+from posemachines.cost import machine_description, measured, milliseconds_per_image, versions
+from posemachines.datasets import Crops, load_lspet
+from posemachines.evaluation import evaluate
+from posemachines.metrics import normalised_distances, reference_length, reliability
+
+CROP = 128  # px
+RECIPE = {"n_rounds": 150, "n_trees": 2}
+PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba")
+
+
+def load(root: Path, n_train: int, n_test: int, jobs: int) -> tuple[Crops, Crops]:
+    """Crops of the first training people and of the first test people."""
+    people = load_lspet(root)
+    numbers = np.array([int(photo.stem.removeprefix("im")) for photo in people.photos])
+    train, test = people[numbers <= 8000][:n_train], people[numbers > 8000][:n_test]
+    return train.crops(CROP, n_jobs=jobs, verbose=True), test.crops(CROP, n_jobs=jobs, verbose=True)
+
+
+def calibration(machine: PoseMachine, test: Crops, radius: float) -> list[dict]:
+    """For each stage, how often a part is where the belief says.
+
+    Of all cells: belief against the share of cells that lie within the positive radius of the joint. Of each joint: the
+    belief at the peak against the share of peaks within 0.2 of the reference length.
+    """
+    labelled = test.y[..., 2] > 0
+    scale = reference_length(test.y, machine.skeleton_)
+    joints = pixels_to_cells(test.y[..., :2], machine.stride_)
+    stages = []
+    predicted = machine.staged_predict_scores(test.X)
+    for number, (beliefs, (places, scores)) in enumerate(zip(machine.staged_beliefs(test.X), predicted, strict=True), 1):
+        rows, columns = np.mgrid[: beliefs.shape[2], : beliefs.shape[3]]
+        way = np.hypot(rows - joints[..., 1, None, None], columns - joints[..., 0, None, None])
+        cells = reliability(beliefs[:, :-1][labelled], (way <= radius)[labelled])
+        distances = normalised_distances(places, test.y[..., :2], scale, visible=labelled)
+        known = np.isfinite(distances)
+        peaks = reliability(np.clip(scores[known], 0, 1), distances[known] <= 0.2)
+        stages.append({"stage": number, "cells": cells._asdict(), "peaks": peaks._asdict()})
+    return stages
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--root", type=Path, required=True, help="folder of LSPET (joints.mat and images/)")
+    parser.add_argument("--train", type=int, default=8000)
+    parser.add_argument("--test", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=RECIPE["n_rounds"], help="rounds of boosting a level and stage")
+    parser.add_argument("--stages", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
+    parser.add_argument("--checkpoint", type=Path, default=Path("runs/pm_lspet"), help="folder of unfinished trainings")
+    parser.add_argument("--model", type=Path, default=Path("posemachines/pretrained/pm_lspet.npz"))
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/pm_lspet.json"))
+    options = parser.parse_args(arguments)
+    train, test = load(options.root, options.train, options.test, options.jobs)
+    recipe = RECIPE | {"n_rounds": options.rounds}
+    machine = PoseMachine(
+        options.stages,
+        stage=ForestStage(n_jobs=options.jobs, **recipe),
+        training=Stacked(views=2, checkpoint=options.checkpoint),
+        skeleton="lsp",
+        flip=True,
+        random_state=0,
+        verbose=True,
+    )
+    with measured() as cost:
+        machine.fit(train.X, train.y)
+    for stage in machine.stages_:
+        stage.set_params(checkpoint=None, n_jobs=None, verbose=False)  # of this training, not of the machine
+    machine.set_params(training=None, verbose=False)
+    machine.save(options.model)
+    result = {
+        "command": shlex.join(["python", "benchmarks/pm_lspet.py", *(arguments or sys.argv[1:])]),
+        "train": len(train.X),
+        "test": len(test.X),
+        "recipe": machine.stages_[0].get_params(deep=False),
+        "training_seconds": round(cost.seconds, 1),
+        "peak_memory_mib": round(cost.peak_mib, 1),
+        "complexity": machine.complexity(),
+        "file_bytes": options.model.stat().st_size,
+        "calibration": calibration(machine, test, machine.stages_[0].positive_radius),
+        "computer": machine_description(),
+        "versions": versions(PACKAGES),
+    }
+    for name, settings in VARIANTS.items():
+        machine.set_params(**settings)
+        result[name] = evaluate(machine, test.X, test.y, transforms=test.transforms).to_dict() | {
+            "ms_per_image": milliseconds_per_image(machine, test.X, n_images=30)
+        }
+        for stage in result[name]["stages"]:
+            pck, interval = stage["pck"], stage["interval"]
+            print(f"{name:12} stage {stage['stage']}  PCK@0.2 {pck['0.2']:.1f} {interval['0.2']}  @0.1 {pck['0.1']:.1f}")
+    write_json(result, options.output)
+    return 0
+
+
+VARIANTS = {
+    "flip": {"flip": True, "scales": (1.0,)},
+    "flip_scales": {"flip": True, "scales": (0.9, 1.0, 1.1)},
+    "plain": {"flip": False, "scales": (1.0,)},
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Pictures of coloured dots, the parts of a body of three composites, and a forest stage that learns them fast."""
+
+import numpy as np
+
+from posemachines.forest import ForestStage
+from posemachines.skeleton import Skeleton
+
+GRID = 4, 7
+PLAIN = Skeleton("dots", ("middle", "left", "right"), pairs=(("left", "right"),))
+BODY = Skeleton(
+    "body of dots",
+    PLAIN.parts,
+    pairs=PLAIN.pairs,
+    levels=((("middle", "left"), ("middle", "right")), (("middle", "left", "right"),)),
+)
+_COLOURS = (220, 40, 40), (40, 200, 40), (40, 40, 230)
+
+
+def make_pictures(n, seed=0):
+    """Pictures (n, 16, 28, 3) of a red, a green and a blue dot on grey noise, and where they are."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(90, 110, (n, 16, 28, 3)).astype(np.uint8)
+    joints = np.ones((n, 3, 3), np.float32)
+    for person in range(n):
+        for part, cell in enumerate(rng.choice(28, 3, replace=False)):
+            row, column = np.divmod(cell, 7) * np.array(4)
+            images[person, row : row + 4, column : column + 4] = _COLOURS[part]
+            joints[person, part, :2] = column + 1.5, row + 1.5
+    return images, joints
+
+
+def make_beliefs(n, n_maps, seed=1):
+    """Random beliefs (n, n_maps, 4, 7) of a stage before."""
+    return np.random.default_rng(seed).random((n, n_maps, *GRID), dtype=np.float32)
+
+
+def small(**changes):
+    """A stage of few trees on few features."""
+    settings = {"n_rounds": 2, "max_features": 12, "min_samples_leaf": 2, "max_depth": 3, "l2": 1.0}
+    settings |= {"cells_per_person": 4, "smoothing": 0, "random_state": 0}
+    return ForestStage(**settings | changes)
