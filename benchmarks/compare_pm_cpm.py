@@ -45,7 +45,7 @@ LABELS = {
 }
 CROP = 128  # px
 N_EXAMPLES = 12
-QUICK = {"train": 60, "test": 20, "trees": 8, "epochs": 2}
+QUICK = {"train": 60, "test": 20, "rounds": 4, "epochs": 2}
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "scikit-image", "opencv-python", "numba", "joblib", "torch")
 
 
@@ -60,7 +60,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--test", type=int, help="people to test on (default: by data set)")
     parser.add_argument("--machines", default="pm,cpm", help="comma-separated: pm, cpm, hybrid")
     parser.add_argument("--stages", type=int, default=3, help="stages of every machine")
-    parser.add_argument("--trees", type=int, help="trees a forest stage (default: the library's)")
+    parser.add_argument("--rounds", type=int, help="rounds of boosting of a forest stage (default: the library's)")
     parser.add_argument(
         "--epochs", type=int, help="passes over the training people of a net (default: by their number)"
     )
@@ -87,7 +87,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     if options.stages < 1:
         parser.error("--stages must be at least 1")
     if options.quick:
-        options.trees, options.epochs = options.trees or QUICK["trees"], options.epochs or QUICK["epochs"]
+        options.rounds, options.epochs = options.rounds or QUICK["rounds"], options.epochs or QUICK["epochs"]
     return options
 
 
@@ -111,8 +111,7 @@ def load_people(options: argparse.Namespace) -> tuple[PeopleDataset, PeopleDatas
 
 def build(name: str, options: argparse.Namespace) -> SequentialMachine:
     """The machine of a name, not trained."""
-    size = forest_size(options.train) | ({"n_trees": options.trees} if options.trees else {})
-    forest = ForestStage(n_jobs=options.jobs, **size)
+    forest = ForestStage(n_jobs=options.jobs, **({"n_rounds": options.rounds} if options.rounds else {}))
     epochs = options.epochs or default_epochs(options.train)
     net = ConvStage(
         device=options.device, n_jobs=options.jobs, epochs=epochs, checkpoint=checkpoint_file(name, options)
@@ -122,12 +121,13 @@ def build(name: str, options: argparse.Namespace) -> SequentialMachine:
         return PoseMachine(options.stages, stage=forest, **common)
     if name == "cpm":
         return ConvPoseMachine(options.stages, stage=net, **common)
-    return SequentialMachine([forest] * (options.stages - 1) + [net], training=Stacked(), **common)
+    half = net.set_params(epochs=max(epochs // 2, 1))  # everybody's mirror image is a person more
+    return SequentialMachine([forest] * (options.stages - 1) + [half], training=Stacked(views=2), **common)
 
 
 def checkpoint_file(name: str, options: argparse.Namespace) -> Path:
     """Where an interrupted training is continued from by the same command; other settings have another file."""
-    relevant = ("dataset", "root", "train", "stages", "trees", "epochs", "seed")
+    relevant = ("dataset", "root", "train", "stages", "rounds", "epochs", "seed")
     digest = hashlib.sha256(repr([getattr(options, setting) for setting in relevant]).encode()).hexdigest()[:8]
     return options.output / f"{name}-{digest}.checkpoint"
 
@@ -137,15 +137,10 @@ def default_epochs(n_train: int) -> int:
     return int(np.clip(round(16_000 / n_train), 11, 100))
 
 
-def forest_size(n_train: int) -> dict:
-    """Size of a forest stage: the library's, or a smaller one for few people, so that it trains in a minute or two."""
-    return {"n_trees": 10, "max_features": 0.08, "max_cells": 40_000} if n_train < 2_000 else {}
-
-
 def compile_kernels(options: argparse.Namespace) -> None:
     """Train a tiny forest, so that the compilation of its kernels does not count as training."""
     images, joints = make_dots(4)
-    stage = ForestStage(n_trees=1, max_depth=2, n_jobs=options.jobs)
+    stage = ForestStage(n_rounds=1, max_depth=2, n_jobs=options.jobs)
     PoseMachine(2, stage=stage, skeleton=SKELETON).fit(images, joints).predict(images)
 
 

@@ -15,11 +15,12 @@ import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numba
@@ -46,19 +47,17 @@ TOLERANCE = 1e-5  # largest difference between beliefs of the same trees
 PAUSE = 0.05  # seconds before a turn, in which the threads of the one before fall asleep
 PACKAGES = ("posemachines", "numpy", "numba", "llvmlite", "scikit-learn", "scikit-image", "onnxruntime", "skl2onnx")
 OUTPUT = Path(__file__).parent / "results" / "forest_speed.json"
-SIZES = {
+SIZES: dict[str, Any] = {
     "crop": 128,  # px
     "people": 2500,  # whom the plain forest is trained on: about 100,000 cells
     "people_of_machines": 400,
     "trees": 40,
     "depth": 18,
-    "rounds": 50,  # of the default machine
     "batch": 64,
     "crops": (64, 128, 256),
     "seconds": 0.15,  # of calls in a turn
 }
-QUICK = {"crop": 64, "people": 12, "people_of_machines": 12, "trees": 4, "depth": 5, "rounds": 2, "batch": 3}
-QUICK |= {"crops": (64, 96), "seconds": 0.001}
+QUICK = {"crop": 64, "people": 12, "people_of_machines": 12, "trees": 4, "depth": 5, "batch": 3, "seconds": 0.001}
 GOALS = {  # work and competitor: at least, aim for, what was compared
     "machine": (8, 20, "PoseMachine.predict of three stages of plain forests; the same trees on scikit-image's HOG and "
         "colour, repeated over the grid, numpy's context features, descriptors of all cells, and decoding"),
@@ -70,7 +69,8 @@ GOALS = {  # work and competitor: at least, aim for, what was compared
         "by side, at one cell size"),
 }  # fmt: skip
 
-Work = Callable[[], object]
+Work = Callable[[], Any]
+Works = Mapping[str, Work]
 
 
 class PlainStage(ForestStage):
@@ -80,7 +80,7 @@ class PlainStage(ForestStage):
         super()._fit(images, previous, joints)
         self.forests_ = [flatten(self.model, self.n_parts_ + 1)]  # exactly, not in half precision
 
-    def _grow(self, descriptors, classes, n_classes, random) -> Forest:
+    def _grow(self, descriptors, classes, n_classes, start, random) -> Forest:
         weights = np.bincount(classes)[classes] ** -float(self.class_balance)
         names = ("max_depth", "min_samples_leaf", "max_features", "n_jobs")
         shared = {name: getattr(self, name) for name in names} | {"max_samples": len(classes) // 2}
@@ -91,7 +91,7 @@ class PlainStage(ForestStage):
 # -- the clock ------------------------------------------------------------------------------------------------------
 
 
-def take_turns(works: dict[str, Work], options: argparse.Namespace) -> dict[str, np.ndarray]:
+def take_turns(works: Works, options: argparse.Namespace) -> dict[str, np.ndarray]:
     """Milliseconds a call of each work, turn after turn: A B C A B C ..."""
     calls, times = {}, {name: np.zeros(options.repetitions) for name in works}
     for name, work in works.items():
@@ -113,7 +113,7 @@ def milliseconds(work: Work, calls: int) -> float:
     return 1000 * (time.perf_counter() - began) / calls
 
 
-def medians(works: dict[str, Work], options: argparse.Namespace) -> dict[str, float]:
+def medians(works: Works, options: argparse.Namespace) -> dict[str, float]:
     """Median milliseconds of each work."""
     return {name: float(np.median(times)) for name, times in take_turns(works, options).items()}
 
@@ -269,20 +269,24 @@ def compare_features(image: np.ndarray, options: argparse.Namespace) -> list[dic
 def walks(stage: ForestStage, codes: np.ndarray, previous: np.ndarray | None, forests: list[Forest]) -> list[Work]:
     """The walks of some forests, of which each reads what its level of the stage reads, or the last level."""
     bases, pitch, reach = stage._locate(codes.shape[2:])
-    maps, shape = stage._pack(codes, previous, reach), codes.shape[2:]
-    places = [forest.bases(bases[min(level, len(bases) - 1)]) for level, forest in enumerate(forests)]
-    return [partial(forest.beliefs, maps, own, shape, pitch) for forest, own in zip(forests, places, strict=True)]
+    works: list[Work] = []
+    maps = stage._pack(codes, previous, reach)
+    for number, forest in enumerate(forests):
+        level = min(number, len(bases) - 1)
+        start, places = stage._start(level, previous, slice(None)), forest.bases(bases[level])
+        works.append(partial(forest.beliefs, maps, places, codes.shape[2:], pitch, previous=start))
+    return works
 
 
 def measure_steps(machine: PoseMachine, images: np.ndarray, options: argparse.Namespace) -> dict:
     """Speed of a machine, and milliseconds of every step over all stages; the rest is checks and calls."""
-    stages, spent = machine.stages_, Counter()
-    codes, previous = stages[0].features(images), None
+    stages, codes, spent = machine.stages_, machine.stages_[0].features(images), Counter[str]()
+    previous: Any = None
     spent.update(medians({"features": partial(stages[0]._features, images)}, options))
     for stage in stages:
         levels = walks(stage, codes, previous, stage.forests_)
         beliefs = np.concatenate([walk() for walk in levels], 1)
-        works = {"packing and psi": partial(stage._pack, codes, previous, stage._reach())}
+        works: dict[str, Work] = {"packing and psi": partial(stage._pack, codes, previous, stage._reach())}
         works |= {f"walking, level {level}": walk for level, walk in enumerate(levels, 1)}
         spent.update(medians(works | {"smoothing": partial(psi.smooth, beliefs, stage.smoothing)}, options))
         previous = psi.smooth(beliefs, stage.smoothing)
@@ -356,7 +360,8 @@ def measure(options: argparse.Namespace) -> dict:
     train, test = people[: options.people].crops(options.crop), people[options.people :].crops(options.crop)
     forest = {"n_rounds": options.trees // 2, "n_trees": 2, "max_depth": options.depth, "min_samples_leaf": 4}
     stage = PlainStage(boosting=False, levels=1, max_features=0.04, n_jobs=THREADS, random_state=0, **forest)
-    default = ForestStage(n_rounds=options.rounds, n_jobs=THREADS)
+    default = ForestStage(n_jobs=THREADS)
+    default.set_params(**({"n_rounds": 2} if options.quick else {}))
     few = train.X[: options.people_of_machines], train.y[: options.people_of_machines]
     plain, machine = (PoseMachine(stage=kind, skeleton="lsp", random_state=0).fit(*few) for kind in (stage, default))
     stage.fit(train.X, None, train.y, skeleton="lsp")

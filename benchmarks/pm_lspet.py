@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from posemachines.evaluation import evaluate
 from posemachines.metrics import normalised_distances, reference_length, reliability
 
 CROP = 128  # px
-RECIPE = {"n_rounds": 150, "n_trees": 2}
+RECIPE = {"n_rounds": 100, "n_trees": 2, "max_samples": 0.35}
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba")
 
 
@@ -49,14 +50,16 @@ def calibration(machine: PoseMachine, test: Crops, radius: float) -> list[dict]:
     joints = pixels_to_cells(test.y[..., :2], machine.stride_)
     stages = []
     predicted = machine.staged_predict_scores(test.X)
-    for number, (beliefs, (places, scores)) in enumerate(zip(machine.staged_beliefs(test.X), predicted, strict=True), 1):
+    for number, (beliefs, (places, scores)) in enumerate(
+        zip(machine.staged_beliefs(test.X), predicted, strict=True), 1
+    ):
         rows, columns = np.mgrid[: beliefs.shape[2], : beliefs.shape[3]]
         way = np.hypot(rows - joints[..., 1, None, None], columns - joints[..., 0, None, None])
         cells = reliability(beliefs[:, :-1][labelled], (way <= radius)[labelled])
         distances = normalised_distances(places, test.y[..., :2], scale, visible=labelled)
         known = np.isfinite(distances)
         peaks = reliability(np.clip(scores[known], 0, 1), distances[known] <= 0.2)
-        stages.append({"stage": number, "cells": cells._asdict(), "peaks": peaks._asdict()})
+        stages.append({"stage": number, "cells": asdict(cells), "peaks": asdict(peaks)})
     return stages
 
 
@@ -110,7 +113,9 @@ def main(arguments: list[str] | None = None) -> int:
         }
         for stage in result[name]["stages"]:
             pck, interval = stage["pck"], stage["interval"]
-            print(f"{name:12} stage {stage['stage']}  PCK@0.2 {pck['0.2']:.1f} {interval['0.2']}  @0.1 {pck['0.1']:.1f}")
+            print(
+                f"{name:12} stage {stage['stage']}  PCK@0.2 {pck['0.2']:.1f} {interval['0.2']}  @0.1 {pck['0.1']:.1f}"
+            )
     write_json(result, options.output)
     return 0
 

@@ -11,6 +11,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import forest_tables
+
 RESULTS = ROOT / "benchmarks" / "results"
 TABLES = {"figures": "compare_figures.json", "lspet": "compare_lspet.json"}
 HEADS = ("Machine", "Stage", "PCK@0.1", "PCK@0.2", "95 % interval @0.2")
@@ -117,6 +121,8 @@ def fill(text: str) -> str:
 
     def replace(match: re.Match) -> str:
         name, kind = match["name"].split()
+        if name == "forest":
+            return f"<!-- table: {match['name']} -->\n{fill_forest(kind)}\n<!-- end -->"
         report = read(name)
         made = {
             "accuracy": lambda: f"{caption(report)}\n\n{markdown(HEADS, accuracy_rows(report))}",
@@ -127,6 +133,19 @@ def fill(text: str) -> str:
         return f"<!-- table: {match['name']} -->\n{made}\n<!-- end -->"
 
     return re.sub(r"<!-- table: (?P<name>[a-z]+ [a-z]+) -->\n.*?<!-- end -->", replace, text, flags=re.DOTALL)
+
+
+def fill_forest(kind: str) -> str:
+    """One of the forests' tables, with its command."""
+    file = {"shipped": "pm_lspet", "ablation": "pm_ablation", "speed": "forest_speed"}[kind]
+    result = forest_tables.read(file)
+    rows = {
+        "pm_lspet": forest_tables.accuracy,
+        "pm_ablation": forest_tables.ablation,
+        "forest_speed": forest_tables.speed,
+    }
+    above = f"{forest_tables.size(result)}\n\n" if kind == "shipped" else ""
+    return f"{above}{markdown(*rows[file](result))}\n\nMade by `{result['command']}`."
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import posemachines
-from benchmarks import tables
+from benchmarks import forest_tables, tables
 
 project = "posemachines"
 author = "The posemachines developers"
@@ -53,6 +53,24 @@ def write_tables(_app):
         (folder / f"{name}.rst").write_text(text + "\n", encoding="utf-8")
 
 
+def write_forest_tables(_app):
+    """The tables of the forests' result files, as pages to include."""
+    results = {name: forest_tables.read(name) for name in forest_tables.FILES}
+    pages = {
+        "pm_lspet": [
+            forest_tables.size(results["pm_lspet"]),
+            tables.list_table(*forest_tables.accuracy(results["pm_lspet"])),
+            tables.list_table(*forest_tables.calibration(results["pm_lspet"])),
+        ],
+        "pm_ablation": [tables.list_table(*forest_tables.ablation(results["pm_ablation"]))],
+        "forest_learners": [tables.list_table(*forest_tables.learners(results["forest_learners"]))],
+        "forest_speed": [tables.list_table(*forest_tables.speed(results["forest_speed"]))],
+    }
+    for name, parts in pages.items():
+        text = "\n\n".join([*parts, f"Made by::\n\n    {results[name]['command']}"]).replace("@", "\\@")
+        (ROOT / "docs" / "generated" / f"{name}.rst").write_text(text + "\n", encoding="utf-8")
+
+
 def visit_math(self, node):
     """Formulas as MathML, which browsers draw without any script from elsewhere."""
     formula = convert(node.astext(), display="inline" if node.tagname == "math" else "block")
@@ -63,3 +81,4 @@ def visit_math(self, node):
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.connect("builder-inited", write_tables)
+    app.connect("builder-inited", write_forest_tables)

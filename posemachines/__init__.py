@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BoostedForestClassifier": "forest",
     "ConvPoseMachine": "conv",
     "ConvStage": "conv",
     "ForestStage": "forest",
@@ -37,6 +38,7 @@ _MODULES = frozenset(
 )
 
 __all__ = [
+    "BoostedForestClassifier",
     "ConvPoseMachine",
     "ConvStage",
     "ForestStage",
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     from .conv import ConvPoseMachine, ConvStage, JointTraining
     from .datasets import PeopleDataset
     from .files import load
-    from .forest import ForestStage, PoseMachine
+    from .forest import BoostedForestClassifier, ForestStage, PoseMachine
     from .machine import SequentialMachine
     from .skeleton import Skeleton
     from .stage import Stage

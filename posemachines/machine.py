@@ -190,7 +190,7 @@ class SequentialMachine(_BaseComposition):
             yield previous
 
     def _averaged_beliefs(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        """Part beliefs of one batch, stage after stage, averaged over all scales and, where asked, the mirrored crop."""
+        """Part beliefs of one batch, stage after stage, averaged over scales and, where asked, the mirrored crop."""
         self._check_flip(self.skeleton_)
         n_maps, stride = self.skeleton_.n_parts + 1, self.stride_
         grid = images.shape[1] // stride, images.shape[2] // stride
@@ -215,17 +215,20 @@ class SequentialMachine(_BaseComposition):
         X = check_images(X, stride=self.stride_)
         return (X[start : start + self.batch_size] for start in range(0, len(X), self.batch_size))
 
-    def staged_beliefs(self, X) -> Iterator[np.ndarray]:
+    def staged_beliefs(self, X, *, composites: bool = False) -> Iterator[np.ndarray]:
         """Belief maps of stage 1, 2, ...
 
         Parameters
         ----------
         X : uint8 ndarray of shape (N, H, W, 3)
+        composites : bool, default=False
+            Give the maps of composite levels, too, as the next stage reads them: of the crop as it is, whatever
+            `flip` and `scales` are.
 
         Yields
         ------
         float32 ndarray of shape (N, P+1, h, w)
-            Background last.
+            Background last; with `composites` (N, P+1+E, h, w), each level with its own background last.
 
         Notes
         -----
@@ -233,10 +236,11 @@ class SequentialMachine(_BaseComposition):
         computed whole at the first step, since keeping their features would take more memory than their beliefs.
         """
         batches = list(self._batches(X))
+        run = self._batch_beliefs if composites else self._averaged_beliefs
         if len(batches) == 1:
-            yield from self._averaged_beliefs(batches[0])
+            yield from run(batches[0])
             return
-        by_stage = zip(*(list(self._averaged_beliefs(batch)) for batch in batches), strict=True)
+        by_stage = zip(*(list(run(batch)) for batch in batches), strict=True)
         yield from (np.concatenate(parts) for parts in by_stage)
 
     def staged_predict(self, X) -> Iterator[np.ndarray]:
@@ -344,7 +348,7 @@ class RepeatedStageMachine(SequentialMachine):
         if not cls._shipped or name not in files:
             ready = ", ".join(sorted(files)) if cls._shipped else ""
             raise ValueError(f"no trained {cls.__name__} is called {name!r}; ready ones: {ready or 'none'}")
-        return load(files[name])  # type: ignore[return-value]
+        return load(files[name])
 
     def __init__(
         self,

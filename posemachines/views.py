@@ -54,7 +54,7 @@ def add_views(
     """
     if not isinstance(n_views, int | np.integer) or n_views < 1:
         raise ValueError(f"views must be a positive integer; got {n_views!r}")
-    if not (0 <= rotation <= 180 and 0 <= scale):
+    if not (0 <= rotation <= 180 and scale >= 0):
         raise ValueError(f"rotation must be in 0..180 degrees and scale not negative; got {rotation} and {scale}")
     n, height, width = images.shape[:3]
     if n_views > 1 and not (rotation or scale or skeleton.pairs):
@@ -64,7 +64,8 @@ def add_views(
     more_images[:n], more_joints[:n] = images, joints
     for copy in range(n, n_views * n):
         mirrored = (copy // n) % 2 == 1 and bool(skeleton.pairs)
-        matrix = _motion((height, width), mirrored, rng.uniform(-rotation, rotation), np.exp(rng.uniform(-scale, scale)))
+        degrees, factor = rng.uniform(-rotation, rotation), np.exp(rng.uniform(-scale, scale))
+        matrix = _motion((height, width), mirrored, degrees, factor)
         more_images[copy] = _move(images[copy % n], matrix, exact=not (rotation or scale))
         moved = joints[copy % n].copy()
         moved[:, :2] = to_crop(moved[:, :2], matrix)

@@ -58,11 +58,9 @@ def test_another_training_is_refused_and_the_files_stay(dots, machine, tmp_path,
     images, joints, _ = dots
     machine().fit(images, joints)
     before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    other, shown = (machine(), images[::-1].copy()) if change == "data" else (machine(views=2), images)
     with pytest.raises(ValueError, match="other data or with other parameters"):
-        if change == "data":
-            machine().fit(images[::-1].copy(), joints)
-        else:
-            machine(views=2).fit(images, joints)
+        other.fit(shown, joints)
     assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
 
 

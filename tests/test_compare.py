@@ -10,7 +10,7 @@ import posemachines
 from benchmarks import compare_pm_cpm, tables
 from posemachines import ConvPoseMachine
 
-TINY = ["--quick", "--train", "12", "--test", "4", "--trees", "2", "--epochs", "1", "--jobs", "1", "--device", "cpu"]
+TINY = ["--quick", "--train", "12", "--test", "4", "--rounds", "2", "--epochs", "1", "--jobs", "1", "--device", "cpu"]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
-"""Forest stages: image features, context features, and trees that walk on them."""
+"""Forest stages: image features, context features, and boosted forests that walk on them."""
 
+from .boosting import BoostedForestClassifier
 from .machine import PoseMachine
 from .stage import ForestStage
 
-__all__ = ["ForestStage", "PoseMachine"]
+__all__ = ["BoostedForestClassifier", "ForestStage", "PoseMachine"]

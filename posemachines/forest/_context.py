@@ -54,7 +54,7 @@ def find_peaks(beliefs, n_peaks, radius):
 @_loop
 def _code(value):
     """Code of a belief: its square root in 64 steps."""
-    return np.uint8(min(math.sqrt(max(value, np.float32(0))) * 64, np.float32(63)))
+    return np.uint8(min(math.sqrt(max(value, 0.0)) * 64, 63.0))
 
 
 @_parallel
@@ -109,7 +109,7 @@ def smooth(beliefs, weights):
 
 @_loop
 def _pad(values, reach, fill, out):
-    """values (h, w) in the middle of out (h + 2 reach, w + 2 reach)."""
+    """Values (h, w) in the middle of out (h + 2 reach, w + 2 reach)."""
     height, width = values.shape
     for i in range(height + 2 * reach):
         row = min(max(i - reach, 0), height - 1)

@@ -59,7 +59,7 @@ def smooth(beliefs, weights):
 
 def pack(images, beliefs, dense, fill, reach):
     """Twin of :func:`._context.pack`."""
-    n, _, height, width = images.shape
+    n = len(images)
     codes = np.concatenate([images, _code(beliefs)], 1)
     sides = ((0, 0), (reach, reach), (reach, reach))
     padded = [

@@ -46,10 +46,10 @@ def _scan(codes, order, values, limits, histogram, counts, left):
     counts[:] = 0
     sums, rows = histogram.reshape(-1), values.reshape(-1)
     for i in range(len(order)):
-        code = np.int64(codes[order[i]])
+        shown = np.int64(codes[order[i]])
         for first in range(0, n_lanes, LANES):
-            add_lanes(sums, code * n_lanes + first, rows, i * n_lanes + first)
-        counts[code] += 1
+            add_lanes(sums, shown * n_lanes + first, rows, i * n_lanes + first)
+        counts[shown] += 1
     left[:2] = 0
     before, whole = left[0], left[1]
     for code in range(len(counts)):  # not the node's own sum, whose rounding differs

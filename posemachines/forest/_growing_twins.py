@@ -75,4 +75,3 @@ def grow(codes, order, values, limits, n_codes, seed):
 
     add(0, len(order), 0)
     return np.array(nodes, np.int32).reshape(-1, 4), np.array(leaves, np.float32)
-

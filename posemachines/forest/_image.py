@@ -140,7 +140,7 @@ def image_maps(images, stride, cells, unit, places, linear):
     unit divides every cell's side and place; places (511, 511) is the orientation, in bins, of each gradient.
     """
     n, height, width, _ = images.shape
-    n_bins = int(math.ceil(places.max()))
+    n_bins = math.ceil(places.max())
     lanes = n_bins + 4
     maps = np.empty((n, lanes * len(cells), height // stride, width // stride), np.float32)
     sums = np.zeros((n, height // unit + 1, width // unit + 1, lanes))

@@ -6,6 +6,8 @@ which takes three times as long; hence this one instruction by hand.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
@@ -38,4 +40,4 @@ def _compiled_add_lanes(_, sums, first, values, start):
     return types.void(sums, types.intp, values, types.intp), generate
 
 
-add_lanes = _plain_add_lanes if config.DISABLE_JIT else _compiled_add_lanes  # type: ignore[attr-defined]
+add_lanes: Callable = _plain_add_lanes if config.DISABLE_JIT else _compiled_add_lanes  # type: ignore[attr-defined]

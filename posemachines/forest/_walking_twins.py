@@ -22,7 +22,9 @@ def walk(maps, base, threshold, child, roots, leaves, prior, grid):
     height, width, pitch, softmax = grid
     person, row, column = (axis.ravel() for axis in np.mgrid[: len(maps), :height, :width])
     place = row * pitch + column
-    rows = _rows(lambda cells, taps: maps[person[cells], taps + place[cells]], base, threshold, child, roots, len(place))
+    rows = _rows(
+        lambda cells, taps: maps[person[cells], taps + place[cells]], base, threshold, child, roots, len(place)
+    )
     scores = prior + leaves[rows].sum(0)
     if softmax:
         scores = np.exp(scores - scores.max(1, keepdims=True))

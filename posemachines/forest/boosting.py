@@ -307,7 +307,9 @@ def _grow_histogram(codes, edges, settings: dict[str, Any], rows, values, seed: 
 def _grow_with_scikit_learn(X, settings: dict[str, Any], rows, values, seed: int):
     tree = DecisionTreeRegressor(random_state=seed, **settings)
     weights = values[rows, -1]
-    targets = np.divide(values[rows, :-1], weights[:, None], out=np.zeros_like(values[rows, :-1]), where=weights[:, None] > 0)
+    targets = np.divide(
+        values[rows, :-1], weights[:, None], out=np.zeros_like(values[rows, :-1]), where=weights[:, None] > 0
+    )
     tree.fit(X[rows], targets[:, targets.any(0)] if targets.any() else targets[:, :1], sample_weight=weights)
     feature, threshold, child, is_leaf = flatten_tree(tree.tree_)
     return feature, threshold, child, (is_leaf.cumsum() - 1)[tree.apply(X)], int(is_leaf.sum())

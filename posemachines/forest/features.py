@@ -10,7 +10,17 @@ import numpy as np
 from . import _image
 from .taps import window_taps
 
-__all__ = ["CELLS", "N_CHANNELS", "N_CODES", "PATCHES", "Patch", "image_codes", "image_maps", "image_taps", "position_codes"]
+__all__ = [
+    "CELLS",
+    "N_CHANNELS",
+    "N_CODES",
+    "PATCHES",
+    "Patch",
+    "image_codes",
+    "image_maps",
+    "image_taps",
+    "position_codes",
+]
 
 Patch = tuple[tuple[int, int], ...]
 
@@ -99,7 +109,9 @@ def image_codes(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = CEL
     scale = [histogram] * 9 + [magnitude, N_CODES / 100, N_CODES / 128, N_CODES / 128]
     low = [0.0] * 11 + [-64, -64]
     root = [True] * 10 + [False] * 3
-    kinds = (np.tile(np.array(values, dtype), len(cells)) for values, dtype in ((low, "f4"), (scale, "f4"), (root, "?")))
+    kinds = (
+        np.tile(np.array(values, dtype), len(cells)) for values, dtype in ((low, "f4"), (scale, "f4"), (root, "?"))
+    )
     return _image.encode(maps, *kinds)
 
 

@@ -92,7 +92,7 @@ def _ways(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     along_y, along_x = np.mgrid[height - 1 : -height : -1, width - 1 : -width : -1]
     distance = np.sqrt(np.hypot(along_y, along_x)) * (N_CODES / np.sqrt(_FAR))
     angle = np.arctan2(along_y, along_x) / (2 * np.pi) % 1 * N_CODES
-    return tuple(np.minimum(values, N_CODES - 1).astype(np.uint8) for values in (distance, angle))  # type: ignore
+    return tuple(np.minimum(values, N_CODES - 1).astype(np.uint8) for values in (distance, angle))
 
 
 def smooth(beliefs: np.ndarray, sigma: float) -> np.ndarray:

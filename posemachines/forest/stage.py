@@ -61,8 +61,9 @@ class ForestStage(Stage):
     cells_per_person : int, default=15
         Background cells to train on, a person.
     max_cells : int, default=400_000
-        Training cells in all; each coarser level has half as many as the one before. A cell takes as many bytes as a descriptor has numbers (1.6 kB in a first
-        stage, about 5 kB in a later one of 14 parts and three levels), and 250 bytes more.
+        Training cells in all; each coarser level has half as many as the one before. A cell takes as many bytes as a
+        descriptor has numbers (1.6 kB in a first stage, 4.5 kB in a later one of 14 parts and three levels), and 250
+        bytes more.
     hard_negatives : float, default=0.5
         Share of the background cells taken where the previous beliefs have a false peak.
     positive_radius, background_radius : float, default=0.75 and 2.0
@@ -109,8 +110,8 @@ class ForestStage(Stage):
     sizes, 4, 8 and 16 px; coarser levels leave out the finest and look further. Composites are labelled at the mean
     of their labelled parts where at least half are labelled. Leaf vectors are kept in half precision.
 
-    Where this differs from the paper: a later stage starts from the beliefs before it; beliefs are smoothed; the cell's place in the crop is a feature, since crops are
-    centred on the person.
+    Where this differs from the paper: a later stage starts from the beliefs before it; beliefs are smoothed; the
+    cell's place in the crop is a feature, since crops are centred on the person.
 
     Nothing is wrongly taught by a joint that is not labelled: it gives no positive cells, and a person of whom a
     part is missing gives no background cells, since any of them might show it. The people of whom all parts are

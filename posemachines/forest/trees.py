@@ -178,7 +178,7 @@ def flatten(model, n_classes: int) -> Forest:
 
 
 def flatten_tree(tree) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Feature, threshold and child of a scikit-learn tree, and which of its own nodes are the leaves, in their order."""
+    """Feature, threshold and child of a scikit-learn tree, and which of its own nodes are leaves, in their order."""
     is_leaf = tree.children_left < 0
     number = np.where(is_leaf, ~(is_leaf.cumsum() - 1), (~is_leaf).cumsum() - 1)
     inner = ~is_leaf

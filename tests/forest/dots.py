@@ -1,11 +1,15 @@
 """Pictures of coloured dots, the parts of a body of three composites, and a forest stage that learns them fast."""
 
 import numpy as np
+import pytest
+from numba import config
+from sklearn.base import clone
 
 from posemachines.forest import ForestStage
 from posemachines.skeleton import Skeleton
 
 GRID = 4, 7
+N_PEOPLE = 6
 PLAIN = Skeleton("dots", ("middle", "left", "right"), pairs=(("left", "right"),))
 BODY = Skeleton(
     "body of dots",
@@ -13,7 +17,16 @@ BODY = Skeleton(
     pairs=PLAIN.pairs,
     levels=((("middle", "left"), ("middle", "right")), (("middle", "left", "right"),)),
 )
+ENDS = {1: [4], 2: [4, 7], 3: [4, 7, 9]}  # one past the last map of each level of the body
+IMAGE_TAPS = [13 * (5**2 + 7**2 + 7**2), 13 * (9**2 + 7**2), 13 * (9**2 + 9**2)]  # of each level
+PATCH, OFFSETS, POSITION = 11**2, 2 * 3, 2  # taps: a previous map, a previous foreground map, a cell
 _COLOURS = (220, 40, 40), (40, 200, 40), (40, 40, 230)
+
+LEARNERS = pytest.mark.parametrize(
+    ("boosting", "learner"),
+    [(True, "histogram"), (True, "scikit-learn"), (False, "histogram"), (False, "scikit-learn")],
+)
+slow_as_python = pytest.mark.skipif(config.DISABLE_JIT, reason="trains for long where kernels are plain Python")
 
 
 def make_pictures(n, seed=0):
@@ -39,3 +52,12 @@ def small(**changes):
     settings = {"n_rounds": 2, "max_features": 12, "min_samples_leaf": 2, "max_depth": 3, "l2": 1.0}
     settings |= {"cells_per_person": 4, "smoothing": 0, "random_state": 0}
     return ForestStage(**settings | changes)
+
+
+def rebuild(fitted, state):
+    """A stage of the same parameters, from the state of the fitted one."""
+    stage = clone(fitted)
+    stage.n_parts_, stage.skeleton_ = fitted.n_parts_, fitted.skeleton_
+    stage.uses_beliefs_ = fitted.uses_beliefs_
+    stage.set_state(state)
+    return stage

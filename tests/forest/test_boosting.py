@@ -164,6 +164,7 @@ def test_weights_are_as_good_as_repetitions(rng, learner):
 
 
 @LEARNERS
+@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")  # as plain Python kernels warn of 0 / 0
 @pytest.mark.parametrize("l2", [0.0, 5.0])
 def test_samples_without_weight_teach_nothing(task, learner, l2):
     """Labels of half of the samples are wrong, and weigh nothing; sides of a split may weigh nothing, too."""
@@ -198,6 +199,46 @@ def test_a_rare_class_starts_from_a_share_that_is_not_zero(rng, learner):
     np.testing.assert_allclose(model.forest_.prior, np.log([2999 / 3000, 1e-3]), rtol=1e-4)
     assert np.isfinite(model.train_loss_).all()
     assert 0 < model.predict_proba(X)[:, 1].min() < 0.01
+
+
+@LEARNERS
+def test_boosting_that_starts_from_the_truth_has_nothing_to_change(task, learner):
+    X, y = task
+    sure = np.log(np.where(y[:, None] == np.arange(3), 0.98, 0.01))
+    model = boosted(learner=learner).fit(X, y, base_scores=sure)
+    assert model.train_loss_[0] == pytest.approx(-np.log(0.98), rel=1e-3)
+    assert not model.forest_.prior.any()
+    assert abs(model.forest_.leaves).max() < 0.1
+    np.testing.assert_array_equal(model.predict_proba(X, sure).argmax(1), y)
+
+
+@LEARNERS
+def test_boosting_corrects_the_scores_that_it_starts_from(task, learner):
+    X, y = task
+    wrong = np.log(np.where((y[:, None] + 1) % 3 == np.arange(3), 0.6, 0.2))
+    model = boosted(learner=learner, n_rounds=12).fit(X, y, base_scores=wrong)
+    assert (np.diff(model.train_loss_) < 0).all()
+    before, after = (log_loss(y, shares) for shares in (np.exp(wrong), model.predict_proba(X, wrong)))
+    assert after < 0.8 * before
+    shares = model.predict_proba(X, wrong)
+    odds = np.exp(model.decision_function(X) + wrong)
+    np.testing.assert_allclose(shares, odds / odds.sum(1, keepdims=True), rtol=1e-4)
+
+
+def test_equal_starts_are_those_of_the_shares(task):
+    X, y = task
+    shares = np.log(np.bincount(y) / len(y)).astype(np.float32)
+    own, given = boosted().fit(X, y), boosted().fit(X, y, base_scores=np.repeat(shares[None], 300, 0))
+    np.testing.assert_allclose(own.train_loss_, given.train_loss_, rtol=1e-5)
+    np.testing.assert_allclose(own.predict_proba(X), given.predict_proba(X, np.repeat(shares[None], 300, 0)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("starts", [np.zeros((300, 2)), np.zeros((299, 3)), np.zeros(300), np.full((300, 3), np.nan)])
+def test_bad_starts(task, fitted, starts):
+    with pytest.raises(ValueError, match="base_scores must be"):
+        boosted().fit(*task, base_scores=starts)
+    with pytest.raises(ValueError, match="base_scores must be"):
+        fitted.predict_proba(task[0], starts)
 
 
 def test_a_single_class_is_certain():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import config
 from sklearn.ensemble import RandomForestClassifier
 
 from posemachines.forest import _growing, _growing_twins, _walking
@@ -29,6 +30,13 @@ def plant(task, n_classes=N_CLASSES, **changes):
 
 def test_every_kernel_has_a_twin_of_the_same_name():
     assert _growing.__all__ == _growing_twins.__all__
+
+
+@pytest.mark.skipif(config.DISABLE_JIT, reason="plain Python is never parallel")
+@pytest.mark.parametrize("kernel", [_growing.grow, _walking.find_leaves])
+def test_kernels_that_are_called_from_the_threads_of_trees_start_no_threads(kernel):
+    """Not every threading layer of numba survives two callers at once."""
+    assert not kernel.targetoptions.get("parallel")
 
 
 @pytest.mark.parametrize(("min_leaf", "max_depth"), [(1, 20), (9, 20), (9, 64), (1, 2), (1, 0)])

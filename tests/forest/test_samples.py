@@ -162,3 +162,44 @@ def test_cells_are_drawn_once_in_order_where_something_is_shown(seed, n_backgrou
     assert len(cells) == len(np.unique(cells, axis=0)) <= max_cells
     assert cells.tolist() == sorted(cells.tolist())
     assert (labels[tuple(cells.T)] >= 0).all()
+
+
+def turned(degrees):
+    """Three parts (1, 3, 3) on a line of 20 px about (30, 40)."""
+    way = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
+    return np.append([30, 40] + np.array([[-10], [0], [10]]) * way, np.ones((3, 1)), axis=1)[None].astype(np.float32)
+
+
+def test_poses_tell_apart_how_a_composite_lies_and_not_where():
+    joints = np.concatenate([turned(degrees) for degrees in (0, 90, 3, 88, -4, 93)])
+    joints[1:3, :, :2] += 25, -7
+    poses = samples.composite_poses(joints, ((0, 1, 2), (2, 0)), 2, np.random.RandomState(0))
+    assert poses.shape == (6, 2)
+    for of_composite in poses.T:
+        flat, upright = of_composite[[0, 2, 4]], of_composite[[1, 3, 5]]
+        assert {*flat, *upright} == {0, 1}
+        assert (flat == flat[0]).all()
+        assert (upright == upright[0]).all()
+
+
+def test_who_lacks_a_part_is_in_the_pose_that_is_nearest_by_the_others():
+    joints = np.concatenate([turned(degrees) for degrees in (0, 90, 2, 92, 1, 91)])
+    joints[4:, 1] = 0
+    poses = samples.composite_poses(joints, ((0, 1, 2),), 2, np.random.RandomState(0))[:, 0]
+    assert poses[4] == poses[0] != poses[1] == poses[5]
+
+
+def test_there_are_no_more_poses_than_people_with_all_parts():
+    joints = np.concatenate([turned(degrees) for degrees in (0, 90, 45)])
+    joints[2, 0] = 0
+    poses = samples.composite_poses(joints, ((0, 1, 2),), 5, np.random.RandomState(0))
+    assert set(poses[:2, 0]) == {0, 1}
+    joints[1:, 1] = 0
+    assert not samples.composite_poses(joints, ((0, 1, 2),), 5, np.random.RandomState(0)).any()
+
+
+def test_a_composite_of_one_part_has_one_pose():
+    joints = np.concatenate([turned(degrees) for degrees in (0, 90, 45)])
+    poses = samples.composite_poses(joints, ((1,), (0, 2)), 2, np.random.RandomState(0))
+    assert len(set(poses[:, 0])) == 1
+    assert len(set(poses[:, 1])) == 2

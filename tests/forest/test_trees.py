@@ -6,7 +6,7 @@ from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
 from posemachines.forest import _walking, _walking_twins, taps
 from posemachines.forest.boosting import BoostedForestClassifier
-from posemachines.forest.trees import _round_down, flatten, join, lay_out
+from posemachines.forest.trees import FLOOR, _round_down, flatten, join, lay_out, start_scores
 
 from .planted import leaf_of, random_tree
 
@@ -112,6 +112,28 @@ def test_walking_equals_the_probabilities_of_the_boosted_forest(grid, learner, n
     model = BoostedForestClassifier(**settings).fit(descriptors, classes)
     assert model.forest_.n_nodes > 8
     np.testing.assert_allclose(beliefs_on(grid, model.forest_), model.predict_proba(descriptors), atol=1e-5)
+
+
+@pytest.mark.parametrize("learner", ["histogram", "scikit-learn"])
+def test_walking_from_previous_beliefs_equals_the_probabilities_from_their_scores(grid, rng, learner):
+    packed, base, pitch, descriptors = grid
+    classes = rng.integers(0, 3, len(descriptors))
+    previous = rng.dirichlet(np.full(3, 0.2), len(descriptors)).astype(np.float32)
+    assert previous.min() < FLOOR
+    settings = {"n_rounds": 3, "max_features": 5, "min_samples_leaf": 3, "learner": learner, "random_state": 0}
+    model = BoostedForestClassifier(**settings).fit(descriptors, classes, base_scores=start_scores(previous))
+    maps = np.ascontiguousarray(np.moveaxis(previous.reshape(2, *SHAPE, 3), -1, 1))
+    kept = maps.copy()
+    beliefs = model.forest_.beliefs(packed, model.forest_.bases(base), SHAPE, pitch, previous=maps)
+    expected = model.predict_proba(descriptors, start_scores(previous))
+    np.testing.assert_allclose(np.moveaxis(beliefs, 1, -1).reshape(-1, 3), expected, atol=1e-5)
+    np.testing.assert_array_equal(maps, kept)
+
+
+def test_scores_start_from_logarithms_that_are_bounded():
+    scores = start_scores(np.array([[0, 1e-9, 0.25, 1]], np.float32))
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, np.log([[FLOOR, FLOOR, 0.25, 1]]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("learner", [ExtraTreesClassifier, RandomForestClassifier])

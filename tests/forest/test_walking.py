@@ -60,3 +60,14 @@ def test_find_leaves(rng, n_inner):
     np.testing.assert_array_equal(*rows)
     assert rows[0].shape == (40,)
     assert set(rows[0]) <= set(range(n_inner + 1))
+
+
+def test_refine(rng):
+    scores = rng.normal(scale=5, size=(N, N_CLASSES, 5, 7)).astype(np.float32)
+    previous = rng.uniform(-0.1, 1, (N, N_CLASSES, 5, 7)).astype(np.float32)
+    given = previous, np.float32(1e-3)
+    plain, compiled = _walking_twins.refine(scores, *given), _walking.refine(scores.copy(), *given)
+    assert compiled.shape == plain.shape
+    assert compiled.dtype == plain.dtype == np.float32
+    np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(compiled.sum(1), 1, rtol=1e-5)
