@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ class StageCheckpoint:
     ) -> None:
         self.folder = None if folder is None else Path(folder)
         self.skeleton = skeleton
-        settings = [[type(one).__name__, _that_matter(one)] for one in parameters] + [repr(skeleton)]
+        settings = [[type(one).__name__, _that_matter(one)] for one in parameters] + [astuple(skeleton)]
         self.mark = None if folder is None else fingerprint(settings, data)
 
     def fit(self, name: str, stage: Stage, images, previous, joints) -> Stage:

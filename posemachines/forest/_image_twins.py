@@ -59,8 +59,9 @@ def image_maps(images, stride, cells, unit, places, linear):
     magnitude, place = np.hypot(along_y, along_x), places[along_y + 255, along_x + 255].astype(float)
     low = place.astype(int)
     votes = np.zeros((*magnitude.shape, n_bins + 1))
-    np.put_along_axis(votes, low[..., None], (magnitude * (1 - place + low))[..., None], -1)
-    np.put_along_axis(votes, (low[..., None] + 1) % n_bins, (magnitude * (place - low))[..., None], -1)
+    pixels = tuple(np.indices(low.shape))
+    votes[(*pixels, low)] += magnitude * (1 - place + low)
+    votes[(*pixels, (low + 1) % n_bins)] += magnitude * (place - low)
     votes[..., n_bins] = magnitude
     maps = []
     for cell in cells:

@@ -99,11 +99,11 @@ def refine(scores, previous, floor):
     return scores
 
 
-@_parallel
+@_loop
 def find_leaves(codes, feature, threshold, child, root):
     """Row of the leaf (n,) that each column of codes (F, n) reaches in one tree."""
     rows = np.empty(codes.shape[1], np.int32)
-    for i in prange(codes.shape[1]):
+    for i in range(codes.shape[1]):
         node = root
         while feature[node] >= 0:
             node = child[node] + (codes[feature[node], i] > threshold[node])

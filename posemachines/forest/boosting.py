@@ -273,7 +273,8 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X) -> np.ndarray:
         """The most probable class (n,) of each sample."""
-        return self.classes_[self._scores(X).argmax(1)]
+        scores = self._scores(X)  # first, for it tells who is not fitted
+        return self.classes_[scores.argmax(1)]
 
     def _scores(self, X) -> np.ndarray:
         X = self._checked(X)

@@ -64,10 +64,11 @@ def composite_poses(joints, composites, n_poses: int, random) -> np.ndarray:
         middle = (own[..., :2] * labelled[..., None]).sum(1) / np.maximum(labelled.sum(1), 1)[:, None]
         offsets = (own[..., :2] - middle[:, None]) * labelled[..., None]
         whole = labelled.all(1)
-        n_clusters = min(n_poses, int(whole.sum()))
+        points = offsets[whole].reshape(whole.sum(), -1)
+        n_clusters = min(n_poses, len(np.unique(points, axis=0)))
         if n_clusters < 2:
             continue
-        clusters = KMeans(n_clusters, n_init=1, random_state=random).fit(offsets[whole].reshape(whole.sum(), -1))
+        clusters = KMeans(n_clusters, n_init=1, random_state=random).fit(points)
         centres = clusters.cluster_centers_.reshape(n_clusters, len(parts), 2)
         away = ((offsets[:, None] - centres) ** 2).sum(-1) * labelled[:, None]
         poses[:, m] = away.sum(-1).argmin(1)

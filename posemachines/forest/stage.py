@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from . import features, psi, samples, taps
 from .boosting import BoostedForestClassifier
 from .checkpoint import LevelCheckpoint
 from .growing import grow_forest
-from .trees import Forest, flatten, start_scores
+from .trees import LEAF, Forest, flatten, start_scores
 
 __all__ = ["ForestStage"]
 
@@ -216,8 +217,19 @@ class ForestStage(Stage):
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Take over what :meth:`get_state` returned; ValueError where its arrays do not fit together."""
+        before = dict(vars(self))
+        try:
+            self._take_over(state)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            self.__dict__ = before
+            raise ValueError(f"the arrays of a forest stage do not fit together: {error!r}") from error
+
+    def _take_over(self, state: dict[str, np.ndarray]) -> None:
         n_levels = sum(name.startswith("feature_") for name in state)
+        if n_levels != self._n_levels():
+            raise ValueError(f"there are {n_levels} levels, not {self._n_levels()}")
         self._n_previous = int(state["previous_maps"])
+        self._check_n_previous()
         self.forests_ = [_unpacked(state, level) for level in range(n_levels)]
         self._places: dict = {}
         for level, forest in enumerate(self.forests_):
@@ -236,6 +248,15 @@ class ForestStage(Stage):
     def _n_classes(self, level: int) -> int:
         """Maps of a level, its background included."""
         return len(self._level_parts(level)) * (self.poses if level else 1) + 1
+
+    def _check_n_previous(self) -> None:
+        n_levels = min(len(self.skeleton_.levels) + 1, MOST_LEVELS)
+        ends = np.cumsum([self._n_classes(level) for level in range(n_levels)]).tolist()
+        if self._n_previous not in (0, *ends):
+            raise ValueError(
+                f"previous beliefs must have {' or '.join(map(str, ends))} maps, those of the levels of skeleton "
+                f"{self.skeleton_.name!r} one after the other, in {self.poses} poses; got {self._n_previous}"
+            )
 
     @property
     def _is_background(self) -> np.ndarray:
@@ -350,6 +371,7 @@ class ForestStage(Stage):
         n_levels = self._n_levels()
         seeds = random.randint(0, 2**31 - 1, MOST_LEVELS).tolist()
         self._n_previous = 0 if previous is None else previous.shape[1]
+        self._check_n_previous()
         kept = LevelCheckpoint(self.checkpoint, self._fingerprint(seeds), (images, previous, joints))
         forests = [_unpacked(arrays, level) for level, arrays in enumerate(kept.levels)]
         with _threads(self.n_jobs):
@@ -364,7 +386,7 @@ class ForestStage(Stage):
     def _fingerprint(self, seeds: list[int]) -> dict[str, Any]:
         """What a checkpoint must agree in, beside the data."""
         kept = {name: value for name, value in self.get_params(deep=False).items() if name not in _NOT_IN_FINGERPRINT}
-        return kept | {"seeds": seeds, "skeleton": repr(self.skeleton_), "levels": self._n_levels()}
+        return kept | {"seeds": seeds, "skeleton": astuple(self.skeleton_), "levels": self._n_levels()}
 
     def _fit_level(self, level: int, codes, previous, joints, random: np.random.RandomState) -> Forest:
         composites = self._level_parts(level)
@@ -385,7 +407,7 @@ class ForestStage(Stage):
             self.cells_per_person,
             background=background,
             hard_share=self.hard_negatives,
-            max_cells=int(self.max_cells) >> level,
+            max_cells=max(int(self.max_cells) >> level, 1),
             random=random,
         )
         classes = labels[tuple(cells.T)].astype(np.int64)
@@ -509,8 +531,8 @@ def _check_forest(forest: Forest, n_classes: int, n_features: int) -> None:
         and forest.prior.shape == (n_classes,)
         and forest.roots.ndim == 1
         and bool(((forest.roots >= 0) & (forest.roots < n_nodes)).all())
-        and bool((feature < n_features).all())
-        and bool(((child[inner] > where[inner]) & (child[inner] + 1 < n_nodes)).all())
+        and bool(((feature >= LEAF) & (feature < n_features)).all())
+        and bool(((child[inner] > where[inner]) & (child[inner] < n_nodes - 1)).all())
         and bool(((child[~inner] >= 0) & (child[~inner] < len(forest.leaves))).all())
         and bool(np.isfinite(forest.leaves).all() and np.isfinite(forest.prior).all())
     )
