@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -13,8 +15,10 @@ from posemachines import (
     SequentialMachine,
     Skeleton,
     Stacked,
+    load,
 )
 from posemachines.beliefs import decode, flip_beliefs
+from posemachines.datasets import draw_figures
 from posemachines.metrics import reference_length
 from posemachines.testing import make_dots
 from tests.test_stage import ColourStage
@@ -233,3 +237,57 @@ def test_predicting_before_fit(dots):
     ):
         with pytest.raises(NotFittedError, match="call fit first"):
             call(PoseMachine())
+
+
+@pytest.mark.parametrize("name", ["pm", "cpm"])
+def test_scales_are_averaged_on_the_crop_s_own_grid(name, fitted, dots):
+    """One scale alone is the plain machine; several are the mean of each."""
+    images = dots[0][:5]
+    machine = copy.copy(fitted[name])
+    plain = machine.predict_beliefs(images)
+    machine.scales = (1.0, 1.0)
+    np.testing.assert_allclose(machine.predict_beliefs(images), plain, atol=1e-6)
+    machine.scales = (2.0,)
+    larger = machine.predict_beliefs(images)
+    assert larger.shape == plain.shape
+    assert name != "pm" or abs(larger.sum(1) - 1).max() < 1e-4
+    machine.scales = (1.0, 2.0)
+    np.testing.assert_allclose(machine.predict_beliefs(images), (plain + larger) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1), (50.0,)])
+def test_bad_scales(fitted, dots, scales):
+    machine = copy.copy(fitted["pm"])
+    machine.scales = scales
+    with pytest.raises(ValueError, match="scales must be"):
+        machine.predict(dots[0][:2])
+
+
+def test_composites_are_shown_when_asked_for(dots):
+    images, joints, skeleton = dots
+    levels = Skeleton("levels", skeleton.parts, pairs=skeleton.pairs, levels=(((0, 2), (1, 2)), ((0, 1, 2),)))
+    machine = PoseMachine(2, stage=FOREST, skeleton=levels, random_state=0).fit(images, joints)
+    parts, everything = (
+        list(machine.staged_beliefs(images[:3], composites=composites)) for composites in (False, True)
+    )
+    assert [stage.shape[1] for stage in parts] == [4, 4]
+    assert [stage.shape[1] for stage in everything] == [9, 9]
+    for few, many in zip(parts, everything, strict=True):
+        np.testing.assert_array_equal(few, many[:, :4])
+
+
+def test_the_shipped_machine_predicts(tmp_path):
+    machine = PoseMachine.from_pretrained("lspet")
+    people = draw_figures(3, random_state=0)
+    joints, beliefs = machine.predict_scores(people.crops(128).X)
+    assert joints.shape == (3, 14, 2)
+    assert ((beliefs > 0) & (beliefs < 1)).all()
+    assert machine.skeleton_.name == "lsp"
+    machine.save(tmp_path / "copy.npz")
+    np.testing.assert_array_equal(load(tmp_path / "copy.npz").predict(people.crops(128).X), joints)
+
+
+@pytest.mark.parametrize("name", ["elephants", "../pm_lspet", ""])
+def test_a_machine_that_does_not_ship(name):
+    with pytest.raises(ValueError, match="no trained PoseMachine is called .* ready ones: lspet"):
+        PoseMachine.from_pretrained(name)
