@@ -233,23 +233,13 @@ def compare_forest(stage: PlainStage, image: np.ndarray, options: argparse.Names
     return [entry("forest alone", kind, times, against=kind, difference=worst[kind]) for kind in kinds]
 
 
-def compare_context(stage: ForestStage, codes, previous: np.ndarray, options: argparse.Namespace) -> list[dict]:
-    """Context features of all cells of one image: ready to walk on, and written out as descriptors, too."""
-    bases, pitch, reach = stage._locate(codes.shape[2:])
-    cells = np.argwhere(np.ones((1, *codes.shape[2:]), bool)).astype(np.int32)
-
-    def pack():
-        return stage._pack(codes, previous, reach)
-
-    def write():
-        return taps.gather(pack(), bases[0], pitch, cells)
-
-    entries = []
-    for work, ours in {"psi": pack, "psi, descriptors written out": write}.items():
-        twins = numpy_twins()(ours)
-        assert np.array_equal(ours(), twins()), f"{work}: the kernels and their twins differ"
-        entries.append(entry(work, "psi", take_turns({"ours": ours, "numpy twins": twins}, options), difference=0.0))
-    return entries
+def compare_context(machine: PoseMachine, image: np.ndarray, options: argparse.Namespace) -> dict:
+    """Context features of all cells of one image, ready to walk on, as the second stage reads them."""
+    first, second = machine.stages_[:2]
+    pack = partial(second._pack, first.features(image), first.predict(image, composites=True), second._reach())
+    works = {"ours": pack, "numpy twins": numpy_twins()(pack)}
+    assert np.array_equal(*(work() for work in works.values())), "the kernels and their twins differ"
+    return entry("psi", "psi", take_turns(works, options), difference=0.0)
 
 
 def compare_features(image: np.ndarray, options: argparse.Namespace) -> list[dict]:
@@ -365,14 +355,13 @@ def measure(options: argparse.Namespace) -> dict:
     few = train.X[: options.people_of_machines], train.y[: options.people_of_machines]
     plain, machine = (PoseMachine(stage=kind, skeleton="lsp", random_state=0).fit(*few) for kind in (stage, default))
     stage.fit(train.X, None, train.y, skeleton="lsp")
-    first, second, _ = machine.stages_
     image = test.X[:1]
     with _threads(THREADS):
         return {
             "comparisons": [
                 compare_machine(plain, image, options),
                 *compare_forest(stage, image, options),
-                *compare_context(second, first.features(image), first.predict(image, composites=True), options),
+                compare_context(machine, image, options),
                 *compare_features(image, options),
             ],
             "default_machine": {

@@ -12,7 +12,6 @@ WORKS = {
     "whole machine, one image": 1,
     "forest alone": 2,
     "psi": 1,
-    "psi, descriptors written out": 1,
     "features, 4 px": 1,
     "features, 8 px": 1,
     "features, 16 px": 1,

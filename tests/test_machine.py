@@ -289,5 +289,5 @@ def test_the_shipped_machine_predicts(tmp_path):
 
 @pytest.mark.parametrize("name", ["elephants", "../pm_lspet", ""])
 def test_a_machine_that_does_not_ship(name):
-    with pytest.raises(ValueError, match="no trained PoseMachine is called .* ready ones: lspet"):
+    with pytest.raises(ValueError, match=r"no trained PoseMachine is called .* ready ones: lspet"):
         PoseMachine.from_pretrained(name)

@@ -33,6 +33,8 @@ PATCHES: tuple[Patch, ...] = (
     ((8, 9), (16, 9)),
 )  # of each level: sides of its cells, and cells across its patch
 
+_BATCH = 64  # people whose maps are held at a time
+
 _SRGB = np.arange(256) / 255
 _LINEAR = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4)
 
@@ -104,7 +106,6 @@ def image_codes(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = CEL
     ndarray of shape (N, 13 * len(cells), H / stride, W / stride), uint8
         In 0..63; larger values than the code knows are 63.
     """
-    maps = image_maps(images, stride=stride, cells=cells)
     histogram, magnitude = N_CODES / math.sqrt(_image.CLIP), N_CODES / 16
     scale = [histogram] * 9 + [magnitude, N_CODES / 100, N_CODES / 128, N_CODES / 128]
     low = [0.0] * 11 + [-64, -64]
@@ -112,7 +113,13 @@ def image_codes(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = CEL
     kinds = (
         np.tile(np.array(values, dtype), len(cells)) for values, dtype in ((low, "f4"), (scale, "f4"), (root, "?"))
     )
-    return _image.encode(maps, *kinds)
+    bounds = tuple(kinds)
+    shape = images.shape[1] // stride, images.shape[2] // stride
+    codes = np.empty((len(images), N_CHANNELS * len(cells), *shape), np.uint8)
+    for start in range(0, len(images), _BATCH):  # not the maps of all people at once
+        maps = image_maps(images[start : start + _BATCH], stride=stride, cells=cells)
+        codes[start : start + _BATCH] = _image.encode(maps, *bounds)
+    return codes
 
 
 def image_taps(patch: Patch, *, stride: int, cells: tuple[int, ...] = CELLS, channels: int = 13) -> np.ndarray:
