@@ -54,7 +54,7 @@ def find_peaks(beliefs, n_peaks, radius):
 @_loop
 def _code(value):
     """Code of a belief: its square root in 64 steps."""
-    return np.uint8(min(math.sqrt(max(value, 0.0)) * 64, 63.0))
+    return np.uint8(np.int32(min(math.sqrt(max(value, np.float32(0))) * np.float32(64), np.float32(63))))
 
 
 @_parallel
@@ -111,17 +111,19 @@ def smooth(beliefs, weights):
 def _pad(values, reach, fill, out):
     """Values (h, w) in the middle of out (h + 2 reach, w + 2 reach)."""
     height, width = values.shape
-    for i in range(height + 2 * reach):
-        row = min(max(i - reach, 0), height - 1)
-        inside = 0 <= i - reach < height
-        line = out[i]
-        if fill == REPEAT or inside:
-            line[:reach] = values[row, 0] if fill == REPEAT else np.uint8(fill)
-            for j in range(width):
-                line[reach + j] = values[row, j]
-            line[reach + width :] = values[row, width - 1] if fill == REPEAT else np.uint8(fill)
-        else:
-            line[:] = np.uint8(fill)
+    constant = np.uint8(max(fill, 0))
+    for i in range(height):
+        first = values[i, 0] if fill == REPEAT else constant
+        last = values[i, width - 1] if fill == REPEAT else constant
+        for j in range(reach):
+            out[reach + i, j] = first
+            out[reach + i, reach + width + j] = last
+        for j in range(width):
+            out[reach + i, reach + j] = values[i, j]
+    for i in range(reach):
+        for j in range(width + 2 * reach):
+            out[i, j] = out[reach, j] if fill == REPEAT else constant
+            out[reach + height + i, j] = out[reach + height - 1, j] if fill == REPEAT else constant
 
 
 @_parallel

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ._step import unpack_nodes
+
 __all__ = ["descend", "find_leaves", "refine", "walk"]
 
 
@@ -17,15 +19,14 @@ def _rows(values_at, feature, threshold, child, roots, n):
     return child[at]
 
 
-def walk(maps, base, threshold, child, roots, leaves, prior, grid):
+def walk(maps, nodes, roots, depths, leaves, prior, grid):
     """Twin of :func:`._walking.walk`."""
     height, width, pitch, softmax = grid
+    base, cut, child = unpack_nodes(nodes)
     person, row, column = (axis.ravel() for axis in np.mgrid[: len(maps), :height, :width])
     place = row * pitch + column
-    rows = _rows(
-        lambda cells, taps: maps[person[cells], taps + place[cells]], base, threshold, child, roots, len(place)
-    )
-    scores = prior + leaves[rows].sum(0)
+    rows = _rows(lambda cells, taps: maps[person[cells], taps + place[cells]], base, cut - 1, child, roots, len(place))
+    scores = prior + leaves[rows, : len(prior)].sum(0)
     if softmax:
         scores = np.exp(scores - scores.max(1, keepdims=True))
         scores /= scores.sum(1, keepdims=True)

@@ -162,6 +162,10 @@ def position_codes(n_people: int, shape: tuple[int, int]) -> np.ndarray:
     ndarray of shape (N, 2, h, w), uint8
         In cells, the centre being 32; cells further away than the code reaches count as its last. Not writable.
     """
-    height, width = shape
+    return np.broadcast_to(_places_of_cells(*shape), (n_people, 2, *shape))
+
+
+@cache
+def _places_of_cells(height: int, width: int) -> np.ndarray:
     place = np.mgrid[:height, :width] + N_CODES // 2 - np.array([height // 2, width // 2]).reshape(2, 1, 1)
-    return np.broadcast_to(place.clip(0, N_CODES - 1).astype(np.uint8), (n_people, 2, height, width))
+    return place.clip(0, N_CODES - 1).astype(np.uint8)

@@ -456,7 +456,8 @@ class ForestStage(Stage):
         n_trees = self.n_rounds * self.n_trees
         shared = {name: settings[name] for name in ("max_depth", "min_samples_leaf", "max_features", "n_jobs")}
         if self.learner == "scikit-learn":
-            plain = RandomForestClassifier(n_trees, random_state=random, max_samples=self.max_samples, **shared)
+            n_seen = max(round(self.max_samples * len(classes)), 1)  # a share would be one of the weights
+            plain = RandomForestClassifier(n_trees, random_state=random, max_samples=n_seen, **shared)
             return flatten(plain.fit(descriptors, classes, sample_weight=weights), n_classes)
         shared |= {"max_samples": self.max_samples, "verbose": self.verbose}
         return grow_forest(descriptors, classes, weights, n_classes, n_trees=n_trees, random=random, **shared)

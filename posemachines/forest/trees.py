@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from . import _walking
+from ._lanes import LANES
+from ._step import pack_nodes
 
 __all__ = ["Forest", "flatten", "flatten_tree", "join", "lay_out", "start_scores"]
 
@@ -55,8 +58,24 @@ class Forest:
         )
 
     def bases(self, base: np.ndarray) -> np.ndarray:
-        """Where each node's feature lies in packed maps: (nodes,), from where each tap does (F,); -1 for leaves."""
-        return np.where(self.feature < 0, LEAF, base[self.feature]).astype(np.int32)
+        """The nodes for a walk on packed maps, int64 (nodes,), from where each tap lies in these (F,)."""
+        return pack_nodes(np.where(self.feature < 0, LEAF, base[self.feature]), self.threshold, self.child)
+
+    @cached_property
+    def depths(self) -> np.ndarray:
+        """Longest way of each tree from its root to a leaf, in steps: int64 (trees,)."""
+        depths, tree, at = np.zeros(len(self.roots), np.int64), np.arange(len(self.roots)), self.roots
+        while (inner := self.feature[at] >= 0).any():
+            depths[tree[inner]] += 1
+            left, tree = self.child[at[inner]], np.tile(tree[inner], 2)
+            at = np.concatenate([left, left + 1])
+        return depths
+
+    @cached_property
+    def _wide_leaves(self) -> np.ndarray:
+        """Leaf vectors, with zeros up to a multiple of the numbers that are added at once."""
+        missing = -self.leaves.shape[1] % LANES
+        return np.pad(self.leaves, ((0, 0), (0, missing)))
 
     def beliefs(
         self,
@@ -73,7 +92,7 @@ class Forest:
         ----------
         maps : uint8 ndarray of shape (N, L)
             From :func:`.taps.pack`.
-        bases : int32 ndarray of shape (nodes,)
+        bases : int64 ndarray of shape (nodes,)
             From :meth:`bases`.
         shape : (h, w)
         pitch : int
@@ -86,7 +105,7 @@ class Forest:
         ndarray of shape (N, C, h, w), float32
         """
         grid = (*shape, pitch, self.softmax and previous is None)
-        scores = _walking.walk(maps, bases, self.threshold, self.child, self.roots, self.leaves, self.prior, grid)
+        scores = _walking.walk(maps, bases, self.roots, self.depths, self._wide_leaves, self.prior, grid)
         return scores if previous is None else _walking.refine(scores, previous, np.float32(FLOOR))
 
 

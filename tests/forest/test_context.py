@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posemachines.forest import _context, _context_twins, _walking, psi
+from posemachines.forest import _context, _context_twins, _step, psi
 
 N, P, HEIGHT, WIDTH = 2, 3, 5, 7
 
@@ -30,7 +30,7 @@ def test_constants_are_those_of_the_twins():
 
 
 def test_cells_that_are_walked_together_stay_inside_the_packed_maps():
-    assert _context.SLACK >= _walking.LANES - 1
+    assert _context.SLACK >= _step.CELLS - 1 + 3, "cells beyond a row, and the bytes that are read with a code"
 
 
 @pytest.mark.parametrize("radius", [0, 1, 3, 9])

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
 from posemachines.forest import _walking, _walking_twins, taps
+from posemachines.forest._step import unpack_nodes
 from posemachines.forest.boosting import BoostedForestClassifier
 from posemachines.forest.trees import FLOOR, _round_down, flatten, join, lay_out, start_scores
 
@@ -177,8 +178,7 @@ def test_only_leaves_hold_vectors(grid):
 def test_bases_are_where_the_features_lie_and_below_zero_for_leaves(rng):
     feature, threshold, child = lay_out(*random_tree(rng, 6, 3))
     forest = join([(feature, threshold, child, np.zeros((7, 2)))], np.zeros(2), softmax=False)
-    bases = forest.bases(np.array([50, 60, 70]))
-    assert bases.dtype == np.int32
+    bases, _, _ = unpack_nodes(forest.bases(np.array([50, 60, 70])))
     assert bases.tolist() == [-1 if f < 0 else 50 + 10 * f for f in feature]
 
 

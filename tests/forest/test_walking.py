@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from posemachines.forest import _context, _walking, _walking_twins
+from posemachines.forest._step import LEAF_CUT, pack_nodes, unpack_nodes
 from posemachines.forest.trees import join, lay_out
 
 from .planted import random_tree
@@ -35,11 +36,35 @@ def test_walk(rng, forest, softmax, height, width, pitch):
     """Grids of less and of more than the rows and the columns that are walked at a time."""
     base = rng.integers(0, 50, N_FEATURES).astype(np.int32)
     maps = rng.integers(0, 64, (N, 50 + height * pitch + _context.SLACK), dtype=np.uint8)
-    given = maps, forest.bases(base), *arrays(forest), (height, width, pitch, softmax)
+    trees = forest.bases(base), forest.roots, forest.depths, forest._wide_leaves
+    given = maps, *trees, forest.prior, (height, width, pitch, softmax)
     compiled, plain = _walking.walk(*given), _walking_twins.walk(*given)
     assert compiled.shape == plain.shape == (N, N_CLASSES, height, width)
     assert compiled.dtype == plain.dtype == np.float32
     np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_depths_are_the_longest_ways(forest):
+    def depth(node):
+        child = forest.child[node]
+        return 0 if forest.feature[node] < 0 else 1 + max(depth(child), depth(child + 1))
+
+    assert forest.depths.tolist() == [depth(root) for root in forest.roots]
+
+
+def test_packed_nodes_are_what_was_packed():
+    base, threshold = np.array([-1, 0, 2**29 - 1, 7]), np.array([0, 62.5, 0, -0.5], np.float32)
+    nodes = pack_nodes(base, threshold, np.array([2**26, 1, 5, 3]))
+    place, cut, child = unpack_nodes(nodes)
+    np.testing.assert_array_equal(place, base)
+    np.testing.assert_array_equal(cut, [LEAF_CUT, 63, 1, 0])
+    np.testing.assert_array_equal(child, [2**26, 1, 5, 3])
+
+
+@pytest.mark.parametrize(("base", "child"), [(2**29, 1), (1, 2**27)])
+def test_what_does_not_fit_into_a_node_is_refused(base, child):
+    with pytest.raises(ValueError, match="too large for the walk"):
+        pack_nodes(np.array([base]), np.zeros(1, np.float32), np.array([child]))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
