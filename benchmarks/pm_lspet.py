@@ -9,6 +9,7 @@ image, calibration of the beliefs, and cost. A run that was broken off and is re
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from dataclasses import asdict
@@ -18,6 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
+import posemachines
 from benchmarks.results_file import write_json
 from posemachines import ForestStage, PoseMachine, Stacked
 from posemachines.beliefs import pixels_to_cells
@@ -63,24 +65,11 @@ def calibration(machine: PoseMachine, test: Crops, radius: float) -> list[dict]:
     return stages
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Train, measure, write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--root", type=Path, required=True, help="folder of LSPET (joints.mat and images/)")
-    parser.add_argument("--train", type=int, default=8000)
-    parser.add_argument("--test", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=RECIPE["n_rounds"], help="rounds of boosting a level and stage")
-    parser.add_argument("--stages", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
-    parser.add_argument("--checkpoint", type=Path, default=Path("runs/pm_lspet"), help="folder of unfinished trainings")
-    parser.add_argument("--model", type=Path, default=Path("posemachines/pretrained/pm_lspet.npz"))
-    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/pm_lspet.json"))
-    options = parser.parse_args(arguments)
-    train, test = load(options.root, options.train, options.test, options.jobs)
-    recipe = RECIPE | {"n_rounds": options.rounds}
+def train_machine(options: argparse.Namespace, train: Crops) -> tuple[PoseMachine, dict]:
+    """The trained machine, which is saved, too, and what there is to say of its training."""
     machine = PoseMachine(
         options.stages,
-        stage=ForestStage(n_jobs=options.jobs, **recipe),
+        stage=ForestStage(n_jobs=options.jobs, **RECIPE | {"n_rounds": options.rounds}),
         training=Stacked(views=2, checkpoint=options.checkpoint),
         skeleton="lsp",
         flip=True,
@@ -93,18 +82,45 @@ def main(arguments: list[str] | None = None) -> int:
         stage.set_params(checkpoint=None, n_jobs=None, verbose=False)  # of this training, not of the machine
     machine.set_params(training=None, verbose=False)
     machine.save(options.model)
-    result = {
-        "command": shlex.join(["python", "benchmarks/pm_lspet.py", *(arguments or sys.argv[1:])]),
+    return machine, {
         "train": len(train.X),
-        "test": len(test.X),
         "recipe": machine.stages_[0].get_params(deep=False),
         "training_seconds": round(cost.seconds, 1),
         "peak_memory_mib": round(cost.peak_mib, 1),
         "complexity": machine.complexity(),
-        "file_bytes": options.model.stat().st_size,
-        "calibration": calibration(machine, test, machine.stages_[0].positive_radius),
         "computer": machine_description(),
         "versions": versions(PACKAGES),
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, measure, write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--root", type=Path, required=True, help="folder of LSPET (joints.mat and images/)")
+    parser.add_argument("--train", type=int, default=8000)
+    parser.add_argument("--test", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=RECIPE["n_rounds"], help="rounds of boosting a level and stage")
+    parser.add_argument("--stages", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
+    parser.add_argument("--checkpoint", type=Path, default=Path("runs/pm_lspet"), help="folder of unfinished trainings")
+    parser.add_argument("--measure", action="store_true", help="measure the model that is there again, do not train")
+    parser.add_argument("--model", type=Path, default=Path("posemachines/pretrained/pm_lspet.npz"))
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/pm_lspet.json"))
+    options = parser.parse_args(arguments)
+    train, test = load(options.root, 1 if options.measure else options.train, options.test, options.jobs)
+    if options.measure:
+        result = json.loads(options.output.read_text(encoding="utf-8"))
+        machine = posemachines.load(options.model)
+    else:
+        machine, result = train_machine(options, train)
+        result["command"] = shlex.join(["python", "benchmarks/pm_lspet.py", *(arguments or sys.argv[1:])])
+    for stage in machine.stages_:
+        stage.set_params(n_jobs=options.jobs)
+    machine.set_params(flip=True, scales=(1.0,))
+    result |= {
+        "test": len(test.X),
+        "file_bytes": options.model.stat().st_size,
+        "calibration": calibration(machine, test, machine.stages_[0].positive_radius),
     }
     for name, settings in VARIANTS.items():
         machine.set_params(**settings)

@@ -3,9 +3,9 @@
 The compiler does not see that eight walks may be taken side by side, since the array of their places might overlap the
 trees; hence these few instructions by hand. Without AVX-512 they become eight single steps.
 
-A node is one number, of which the lowest seven bits are the smallest code that goes right, the next 29 where its feature
-lies in the maps, and the rest the left child; in a leaf the code is 127 and the child the row of its vector. So a step
-touches one line of the cache a node.
+A node is one number, of which the lowest seven bits are the smallest code that goes right, the next 29 where its
+feature lies in the maps, and the rest the left child; in a leaf the code is 127 and the child the row of its vector. So
+a step touches one line of the cache a node.
 """
 
 from __future__ import annotations
