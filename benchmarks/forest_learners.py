@@ -64,10 +64,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Train with every learner, compare with the first, write and print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, required=True, help="folder of LSPET (joints.mat and images/)")
-    parser.add_argument("--train", type=int, default=1500)
+    parser.add_argument("--train", type=int, default=600)
     parser.add_argument("--test", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--cells", type=int, default=40_000)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--cells", type=int, default=15_000)
     parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/forest_learners.json"))
     options = parser.parse_args(arguments)
