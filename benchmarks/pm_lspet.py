@@ -3,7 +3,8 @@
     python benchmarks/pm_lspet.py --root DIR
 
 Trains on photographs 1..8000 and measures on 8001..9000: accuracy stage by stage, alone and averaged with the mirror
-image, calibration of the beliefs, and the cost of training. A run that was broken off and is repeated goes on where it was.
+image, calibration of the beliefs, and the cost of training. A run that was broken off and is repeated goes on where it
+was.
 """
 
 from __future__ import annotations
