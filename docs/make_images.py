@@ -41,7 +41,7 @@ def contact_sheet() -> np.ndarray:
 PARTS = ("head top", "right shoulder", "right wrist", "left knee", "left ankle")
 COMPOSITES = ("right leg", "left leg", "right arm", "left arm", "torso and head")  # of the skeleton, level 2
 SHOWN = (0, 3, 4)  # of them
-PERSON = 6  # of the test people, none of whom was trained on
+PERSON = 31  # of the test people, none of whom was trained on
 
 
 def stages_and_levels() -> np.ndarray:

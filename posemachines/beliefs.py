@@ -145,7 +145,7 @@ def resize_beliefs(beliefs: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
     Returns
     -------
-    ndarray of shape (N, C, *shape), float32
+    float32 ndarray of shape (N, C, h, w)
         Maps that added up to 1 in every cell still do.
     """
     import cv2
