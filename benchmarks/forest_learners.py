@@ -16,8 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
-from benchmarks.pm_lspet import load
 from benchmarks.results_file import write_json
+from benchmarks.shipped import load
 from posemachines import ForestStage, PoseMachine, Stacked
 from posemachines.cost import machine_description, milliseconds_per_image, versions
 from posemachines.datasets import Crops

@@ -19,8 +19,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
-from benchmarks.pm_lspet import load
 from benchmarks.results_file import write_json
+from benchmarks.shipped import load
 from posemachines import ForestStage, PoseMachine, Stacked
 from posemachines.cost import machine_description, versions
 from posemachines.evaluation import bootstrap_difference, evaluate

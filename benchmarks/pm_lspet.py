@@ -13,57 +13,19 @@ import argparse
 import json
 import shlex
 import sys
-from dataclasses import asdict
 from pathlib import Path
-
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
 import posemachines
 from benchmarks.results_file import write_json
+from benchmarks.shipped import accuracies, calibration, load
 from posemachines import ForestStage, PoseMachine, Stacked
-from posemachines.beliefs import pixels_to_cells
 from posemachines.cost import machine_description, measured, versions
-from posemachines.datasets import Crops, load_lspet
-from posemachines.evaluation import evaluate
-from posemachines.metrics import normalised_distances, reference_length, reliability
+from posemachines.datasets import Crops
 
-CROP = 128  # px
 RECIPE = {"n_rounds": 100, "n_trees": 2, "max_samples": 0.35}
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba")
-
-
-def load(root: Path, n_train: int, n_test: int, jobs: int) -> tuple[Crops, Crops]:
-    """Crops of the first training people and of the first test people."""
-    people = load_lspet(root)
-    numbers = np.array([int(photo.stem.removeprefix("im")) for photo in people.photos])
-    train, test = people[numbers <= 8000][:n_train], people[numbers > 8000][:n_test]
-    return train.crops(CROP, n_jobs=jobs, verbose=True), test.crops(CROP, n_jobs=jobs, verbose=True)
-
-
-def calibration(machine: PoseMachine, test: Crops, radius: float) -> list[dict]:
-    """For each stage, how often a part is where the belief says.
-
-    Of all cells: belief against the share of cells that lie within the positive radius of the joint. Of each joint: the
-    belief at the peak against the share of peaks within 0.2 of the reference length.
-    """
-    labelled = test.y[..., 2] > 0
-    scale = reference_length(test.y, machine.skeleton_)
-    joints = pixels_to_cells(test.y[..., :2], machine.stride_)
-    stages = []
-    predicted = machine.staged_predict_scores(test.X)
-    for number, (beliefs, (places, scores)) in enumerate(
-        zip(machine.staged_beliefs(test.X), predicted, strict=True), 1
-    ):
-        rows, columns = np.mgrid[: beliefs.shape[2], : beliefs.shape[3]]
-        way = np.hypot(rows - joints[..., 1, None, None], columns - joints[..., 0, None, None])
-        cells = reliability(beliefs[:, :-1][labelled], (way <= radius)[labelled])
-        distances = normalised_distances(places, test.y[..., :2], scale, visible=labelled)
-        known = np.isfinite(distances)
-        peaks = reliability(np.clip(scores[known], 0, 1), distances[known] <= 0.2)
-        stages.append({"stage": number, "cells": asdict(cells), "peaks": asdict(peaks)})
-    return stages
 
 
 def train_machine(options: argparse.Namespace, train: Crops) -> tuple[PoseMachine, dict]:
@@ -123,23 +85,10 @@ def main(arguments: list[str] | None = None) -> int:
         "file_bytes": options.model.stat().st_size,
         "calibration": calibration(machine, test, machine.stages_[0].positive_radius),
     }
-    for name, settings in VARIANTS.items():
-        machine.set_params(**settings)
-        result[name] = evaluate(machine, test.X, test.y, transforms=test.transforms).to_dict()
-        for stage in result[name]["stages"]:
-            pck, interval = stage["pck"], stage["interval"]
-            print(
-                f"{name:12} stage {stage['stage']}  PCK@0.2 {pck['0.2']:.1f} {interval['0.2']}  @0.1 {pck['0.1']:.1f}"
-            )
+    result |= accuracies(machine, test)
     write_json(result, options.output)
     return 0
 
-
-VARIANTS = {
-    "flip": {"flip": True, "scales": (1.0,)},
-    "flip_scales": {"flip": True, "scales": (0.9, 1.0, 1.1)},
-    "plain": {"flip": False, "scales": (1.0,)},
-}
 
 if __name__ == "__main__":
     sys.exit(main())

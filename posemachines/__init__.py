@@ -18,6 +18,7 @@ _HOMES = {
     "SequentialMachine": "machine",
     "Skeleton": "skeleton",
     "Stacked": "training",
+    "StagewiseTraining": "conv",
     "Stage": "stage",
     "load": "files",
 }
@@ -31,6 +32,7 @@ _MODULES = frozenset(
         "evaluation",
         "forest",
         "metrics",
+        "photos",
         "report",
         "testing",
         "visualize",
@@ -49,12 +51,13 @@ __all__ = [
     "Skeleton",
     "Stacked",
     "Stage",
+    "StagewiseTraining",
     "__version__",
     "load",
 ]
 
 if TYPE_CHECKING:
-    from .conv import ConvPoseMachine, ConvStage, JointTraining
+    from .conv import ConvPoseMachine, ConvStage, JointTraining, StagewiseTraining
     from .datasets import PeopleDataset
     from .files import load
     from .forest import BoostedForestClassifier, ForestStage, PoseMachine

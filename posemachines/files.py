@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import safetensors
+import safetensors.numpy
 
 from ._replacing import replacing
 from .machine import SequentialMachine
@@ -19,6 +21,7 @@ __all__ = ["load", "save_machine"]
 
 FORMAT = "posemachines machine"
 VERSION = 1
+SAFETENSORS = ".safetensors"  # ending of files of that format; any other is a zip of arrays
 _STAGES = {"ForestStage": "posemachines.forest", "ConvStage": "posemachines.conv"}
 _MACHINES = {
     "SequentialMachine": "posemachines.machine",
@@ -28,7 +31,7 @@ _MACHINES = {
 _MADE_ON_LOADING = ("stages", "stage", "skeleton", "training")  # parameters that are objects
 
 
-def save_machine(machine: SequentialMachine, path: str | Path) -> None:
+def save_machine(machine: SequentialMachine, path: str | Path, *, half: bool = False) -> None:
     """Write a fitted machine into one file.
 
     Parameters
@@ -37,7 +40,10 @@ def save_machine(machine: SequentialMachine, path: str | Path) -> None:
         Fitted; its stages keep what they learned as arrays (:meth:`posemachines.Stage.get_state`). A subclass of your
         own is saved, and loaded, as the SequentialMachine that it is.
     path : path
-        Written under a temporary name and renamed, so that a crash leaves an older file as it was.
+        Written under a temporary name and renamed, so that a crash leaves an older file as it was. A name that ends in
+        ``.safetensors`` is written in that format, any other as a zip of ``.npy`` arrays.
+    half : bool, default=False
+        Keep float32 arrays in half precision: half as large, and predictions differ a little.
 
     Raises
     ------
@@ -48,14 +54,15 @@ def save_machine(machine: SequentialMachine, path: str | Path) -> None:
 
     Notes
     -----
-    The file is a zip of ``.npy`` arrays and ``machine.json``. An array that several stages share is stored once.
+    The file holds arrays and a description in JSON (in a safetensors file, its metadata), and nothing that is executed
+    on loading. An array that several stages share is stored once.
     """
     arrays: dict[str, np.ndarray] = {}
     stages = []
     for stage in machine._fitted_stages():
         keys = {}
         for name, array in stage.get_state().items():
-            array = np.asarray(array)
+            array = _halved(np.asarray(array), name) if half else np.asarray(array)
             content = hashlib.sha256(f"{array.dtype.str} {array.shape}".encode() + array.tobytes()).hexdigest()[:24]
             arrays[content] = array
             keys[name] = content
@@ -79,9 +86,43 @@ def save_machine(machine: SequentialMachine, path: str | Path) -> None:
         "skeleton": {name: getattr(skeleton, name) for name in ("name", *_SKELETON_FIELDS)},
         "stages": stages,
     }
-    encoded = np.frombuffer(json.dumps(description).encode(), np.uint8)
-    with replacing(path) as temporary, open(temporary, "wb") as stream:
-        np.savez_compressed(stream, allow_pickle=False, machine=encoded, **arrays)
+    description |= {"crop_size": machine.crop_size_} if hasattr(machine, "crop_size_") else {}
+    _write(Path(path), description, arrays)
+
+
+def _halved(array: np.ndarray, name: str) -> np.ndarray:
+    """A float32 array in half precision; ValueError where a number is too large for that."""
+    if array.dtype != np.float32:
+        return array
+    small = array.astype(np.float16)
+    if not np.isfinite(small).all():
+        raise ValueError(f"{name} holds numbers beyond half precision (65504); save it with half=False")
+    return small
+
+
+def _write(path: Path, description: dict, arrays: dict[str, np.ndarray]) -> None:
+    """Write the file, whole or not at all."""
+    text = json.dumps(description)
+    with replacing(path) as temporary:
+        if path.suffix == SAFETENSORS:
+            contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
+            temporary.write_bytes(safetensors.numpy.save(contiguous, metadata={"machine": text}))
+            return
+        encoded = np.frombuffer(text.encode(), np.uint8)
+        with open(temporary, "wb") as stream:
+            np.savez_compressed(stream, allow_pickle=False, machine=encoded, **arrays)
+
+
+def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """Description and arrays of a file, whatever its name, by its first bytes."""
+    with open(path, "rb") as stream:
+        is_zip = stream.read(2) == b"PK"
+    if is_zip:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        return json.loads(arrays.pop("machine").tobytes()), arrays
+    with safetensors.safe_open(path, framework="numpy") as file:
+        return json.loads(file.metadata()["machine"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 def load(path: str | Path, *, stage_classes: Iterable[type[Stage]] = ()) -> SequentialMachine:
@@ -111,10 +152,8 @@ def load(path: str | Path, *, stage_classes: Iterable[type[Stage]] = ()) -> Sequ
     if not path.is_file():
         raise FileNotFoundError(f"no machine at {path}")
     try:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        description = json.loads(arrays.pop("machine").tobytes())
-    except Exception as error:  # zipfile, zlib, numpy and json raise many kinds for damaged bytes
+        description, arrays = _read(path)
+    except Exception as error:  # zipfile, zlib, numpy, safetensors and json raise many kinds for damaged bytes
         raise ValueError(f"{path} is not a machine's file, or is damaged ({error})") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ValueError(f"{path} is not a machine's file: its format is not {FORMAT!r}")
@@ -157,6 +196,8 @@ def _rebuild(description: dict, arrays: dict[str, np.ndarray], known: dict[str, 
         made = {"stage": made["stages"][0]}
     machine = cls(**made, skeleton=skeleton, **description["parameters"])
     machine.stages_, machine.skeleton_ = stages, skeleton
+    if "crop_size" in description:
+        machine.crop_size_ = int(description["crop_size"])
     return machine
 
 

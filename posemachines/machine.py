@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from .skeleton import Skeleton, get_skeleton
 from .stage import Stage
 from .training import Stacked
 
-__all__ = ["RepeatedStageMachine", "SequentialMachine"]
+__all__ = ["RepeatedStageMachine", "SequentialMachine", "joint_scorer"]
 
 
 class SequentialMachine(_BaseComposition):
@@ -53,6 +54,8 @@ class SequentialMachine(_BaseComposition):
         The fitted stages.
     skeleton_ : Skeleton
         The parts that it predicts.
+    crop_size_ : int
+        Height of the crops that it was trained on, in pixels.
 
     Examples
     --------
@@ -142,6 +145,10 @@ class SequentialMachine(_BaseComposition):
             If the arrays are malformed or do not match the skeleton, a part is never labelled, there are no
             stages, or their strides differ.
         """
+        return self._fit_stages(X, y)
+
+    def _fit_stages(self, X, y, **more) -> SequentialMachine:
+        """Train all stages, `more` being what else the strategy is given."""
         stages = self._make_stages()
         stride = _common_stride(stages)
         X = check_images(X, stride=stride)
@@ -156,10 +163,14 @@ class SequentialMachine(_BaseComposition):
         for stage, seed in zip(stages, seeds, strict=False):
             _hand_down(stage, "random_state", int(seed))
             _hand_down(stage, "verbose", self.verbose)
-        self.stages_ = self._make_training().fit_stages(
-            stages, X, y, skeleton, random_state=int(seeds[-1]), verbose=self.verbose
+        training = self._make_training()
+        unknown = [name for name in more if name not in inspect.signature(training.fit_stages).parameters]
+        if unknown:
+            raise ValueError(f"{type(training).__name__} takes no {_ASKED_AS.get(unknown[0], unknown[0])}")
+        self.stages_ = training.fit_stages(
+            stages, X, y, skeleton, random_state=int(seeds[-1]), verbose=self.verbose, **more
         )
-        self.skeleton_ = skeleton
+        self.skeleton_, self.crop_size_ = skeleton, int(X.shape[1])
         return self
 
     def _check_flip(self, skeleton: Skeleton) -> None:
@@ -310,11 +321,19 @@ class SequentialMachine(_BaseComposition):
 
     # -- files ------------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
-        """Write the fitted machine into one file, of arrays and JSON alone; see :func:`posemachines.load`."""
+    def save(self, path: str | Path, *, half: bool = False) -> None:
+        """Write the fitted machine into one file, of arrays and JSON alone, to be read by :func:`posemachines.load`.
+
+        Parameters
+        ----------
+        path : path
+            Ending in ``.safetensors`` for that format; any other name gives a zip of ``.npy`` arrays.
+        half : bool, default=False
+            Keep float32 arrays in half precision.
+        """
         from .files import save_machine
 
-        save_machine(self, path)
+        save_machine(self, path, half=half)
 
 
 class RepeatedStageMachine(SequentialMachine):
@@ -334,8 +353,8 @@ class RepeatedStageMachine(SequentialMachine):
         Returns
         -------
         RepeatedStageMachine
-            Ready to predict on crops as :meth:`PeopleDataset.crops <posemachines.PeopleDataset.crops>` cuts them, 128
-            px a side.
+            Ready to predict on crops as :meth:`PeopleDataset.crops <posemachines.PeopleDataset.crops>` cuts them,
+            ``crop_size_`` px a side.
 
         Raises
         ------
@@ -344,7 +363,7 @@ class RepeatedStageMachine(SequentialMachine):
         """
         from .files import load
 
-        files = {path.stem.removeprefix(cls._shipped): path for path in _PRETRAINED.glob(f"{cls._shipped}*.npz")}
+        files = {path.stem.removeprefix(cls._shipped): path for path in _PRETRAINED.glob(f"{cls._shipped}*.*")}
         if not cls._shipped or name not in files:
             ready = ", ".join(sorted(files)) if cls._shipped else ""
             raise ValueError(f"no trained {cls.__name__} is called {name!r}; ready ones: {ready or 'none'}")
@@ -383,6 +402,18 @@ class RepeatedStageMachine(SequentialMachine):
         return [clone(first) for _ in range(self.n_stages)]
 
 
+def joint_scorer(y: np.ndarray, skeleton: Skeleton) -> Callable[[list[np.ndarray]], dict[str, list[float]]]:
+    """Function that gives the PCK@0.2 and @0.1 of joints (N, P, 2), stage by stage, for the truth `y` (N, P, 3)."""
+    scale = reference_length(y, skeleton)
+
+    def score(staged: list[np.ndarray]) -> dict[str, list[float]]:
+        distances = [normalised_distances(one, y[..., :2], scale, visible=y[..., 2] > 0) for one in staged]
+        return {f"pck@{limit}": [pooled_pck(one, limit) for one in distances] for limit in (0.2, 0.1)}
+
+    return score
+
+
+_ASKED_AS = {"watched": "validation people"}
 _PRETRAINED = Path(__file__).parent / "pretrained"
 
 

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["COCO", "FLIC", "LSP", "MPII", "Skeleton", "get_skeleton"]
+__all__ = ["COCO", "CPM", "FLIC", "LSP", "MPII", "Skeleton", "get_skeleton"]
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,20 @@ LSP = Skeleton(
 )
 """The 14 joints of the Leeds Sports Pose data sets, person-centric."""
 
+_CPM_PARTS = (
+    "head top", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist",
+    "right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle",
+)  # fmt: skip
+CPM = Skeleton(
+    "cpm",
+    _CPM_PARTS,
+    limbs=tuple((LSP.parts[a], LSP.parts[b]) for a, b in LSP.limbs),
+    pairs=tuple((LSP.parts[a], LSP.parts[b]) for a, b in LSP.pairs),
+    reference=("left shoulder", "right hip"),
+    levels=((*_LIMB_COMPOSITES, (*_TORSO, "neck", "head top")), (_CPM_PARTS,)),
+)
+"""The joints of LSP in the order in which the published weights of Convolutional Pose Machines give them."""
+
 _FLIC_PARTS = (
     "left shoulder", "left elbow", "left wrist", "right shoulder", "right elbow", "right wrist",
     "left hip", "right hip", "nose",
@@ -226,7 +240,7 @@ COCO = Skeleton(
 )
 """The 17 keypoints of COCO persons."""
 
-_READY = {skeleton.name: skeleton for skeleton in (LSP, FLIC, MPII, COCO)}
+_READY = {skeleton.name: skeleton for skeleton in (LSP, CPM, FLIC, MPII, COCO)}
 
 
 def get_skeleton(skeleton: str | Skeleton | None, n_parts: int | None = None) -> Skeleton:
@@ -234,7 +248,7 @@ def get_skeleton(skeleton: str | Skeleton | None, n_parts: int | None = None) ->
 
     Parameters
     ----------
-    skeleton : {"lsp", "flic", "mpii", "coco"}, Skeleton or None
+    skeleton : {"lsp", "cpm", "flic", "mpii", "coco"}, Skeleton or None
         None gives numbered parts without pairs or limbs (needs `n_parts`).
     n_parts : int, optional
         Number of parts in the labels; must agree with the skeleton.

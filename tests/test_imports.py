@@ -85,12 +85,13 @@ LAYERS = [  # lowest first; a module imports from its own line or from lines abo
     {"_checks", "_replacing", "skeleton", "progress"},
     {"crops", "beliefs"},
     {"stage", "metrics", "datasets", "views"},
-    {"training", "testing", "cost", "checkpoint"},
+    {"training", "testing", "cost", "checkpoint", "photos"},
     {"machine"},
     {"forest", "conv"},
     {"files", "evaluation", "_plots"},
     {"visualize"},
     {"report", "_page", "_wording"},
+    {"_commands"},
 ]
 APART = ({"forest", "conv", "datasets", "metrics"},)
 

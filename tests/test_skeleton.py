@@ -1,10 +1,10 @@
 import pytest
 
 from posemachines import Skeleton
-from posemachines.skeleton import COCO, FLIC, LSP, MPII, get_skeleton
+from posemachines.skeleton import COCO, CPM, FLIC, LSP, MPII, get_skeleton
 
 
-@pytest.mark.parametrize(("skeleton", "n_parts"), [(LSP, 14), (FLIC, 9), (MPII, 16), (COCO, 17)])
+@pytest.mark.parametrize(("skeleton", "n_parts"), [(LSP, 14), (CPM, 14), (FLIC, 9), (MPII, 16), (COCO, 17)])
 def test_ready_skeletons_are_whole(skeleton, n_parts):
     assert skeleton.n_parts == n_parts
     for right, left in skeleton.pairs:
@@ -63,7 +63,7 @@ def test_get_skeleton():
     assert get_skeleton(None, 5).parts[4] == "part 4"
     with pytest.raises(ValueError, match="joints has 16 parts but the skeleton 'lsp' has 14"):
         get_skeleton("lsp", 16)
-    with pytest.raises(ValueError, match="ready ones are lsp, flic, mpii, coco"):
+    with pytest.raises(ValueError, match="ready ones are lsp, cpm, flic, mpii, coco"):
         get_skeleton("lspp")
     with pytest.raises(ValueError, match="got int"):
         get_skeleton(14)

@@ -43,8 +43,9 @@ def draw_motion(
     shift: float,
     flip: bool,
     generator: torch.Generator,
+    scale_law: str = "log",
 ) -> Motion:
-    """Random similarity about the centre of the crop, uniform in angle, log scale and shift.
+    """Random similarity about the centre of the crop, uniform in angle, scale and shift.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ def draw_motion(
         Mirror every other person, by chance.
     generator : torch.Generator
         Of the CPU, whatever device the batch is on.
+    scale_law : {"log", "linear"}, default="log"
+        Whether the logarithm of the factor is uniform, or the factor itself, as published.
 
     Returns
     -------
@@ -70,8 +73,11 @@ def draw_motion(
     """
     uniform = torch.rand(5, n, generator=generator)
     angle = (2 * uniform[0] - 1) * math.radians(rotation)
-    low, high = (math.log(factor) for factor in scale)
-    factor = torch.exp(low + (high - low) * uniform[1])
+    if scale_law == "linear":
+        factor = scale[0] + (scale[1] - scale[0]) * uniform[1]
+    else:
+        low, high = (math.log(factor) for factor in scale)
+        factor = torch.exp(low + (high - low) * uniform[1])
     flipped = (uniform[4] < 0.5) & flip
     sign = torch.where(flipped, -1.0, 1.0)
     cosine, sine = factor * torch.cos(angle), factor * torch.sin(angle)
@@ -106,7 +112,7 @@ def move_joints(joints: torch.Tensor, motion: Motion, flip_order: torch.Tensor, 
     return torch.where(motion.flipped[:, None, None], moved[:, flip_order], moved)
 
 
-def jitter_colours(images: torch.Tensor, amount: float, generator: torch.Generator) -> torch.Tensor:
+def jitter_colours(images: torch.Tensor, amount: float, chances: torch.Tensor) -> torch.Tensor:
     """Images in [-0.5, 0.5] with a random contrast, brightness and gain of each channel.
 
     Parameters
@@ -114,12 +120,12 @@ def jitter_colours(images: torch.Tensor, amount: float, generator: torch.Generat
     images : tensor of shape (N, 3, H, W)
     amount : float
         Largest relative change of contrast and of each channel; half of it is the largest change of brightness.
-    generator : torch.Generator
-        Of the CPU.
+    chances : tensor of shape (N, 5, 1, 1)
+        Uniform in [0, 1).
     """
-    uniform = 2 * torch.rand(len(images), 5, 1, 1, generator=generator) - 1
+    uniform = 2 * chances - 1
     gain = (1 + amount * uniform[:, :1]) * (1 + amount * uniform[:, 1:4])
-    return images * gain.to(images.device) + (amount / 2 * uniform[:, 4:]).to(images.device)
+    return images * gain + amount / 2 * uniform[:, 4:]
 
 
 def _resample(maps: torch.Tensor, inverse: torch.Tensor, *, stride: int) -> torch.Tensor:

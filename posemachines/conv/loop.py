@@ -1,77 +1,58 @@
-"""The training loop that greedy and joint training share."""
+"""The training loop that all strategies share."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import math
 import pickle
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.nn.functional import pad
 
 from .._replacing import replacing
+from ..beliefs import decode
 from ..progress import progress
-from .augment import draw_motion, jitter_colours, move_beliefs, move_images, move_joints
+from .batches import Batch, Batches, TrainingData
 from .devices import choose_device, choose_precision
+from .distributed import join_world
+from .log import TrainingLog
+from .networks import PoseNetwork
+from .optimisers import learning_rate, make_optimiser
+from .targets import belief_loss, gaussian_targets, normalise, to_device
 
-__all__ = ["TrainingRun", "belief_loss", "gaussian_targets", "normalise"]
+__all__ = ["Phase", "TrainingRun"]
 
-CHECKPOINT_SECONDS = 60.0  # write no more often than this
 COLLAPSED = 0.02  # mean peak of the part maps below which a stage has learned nothing but zeros,
-STEPS_TO_LEAVE_ZERO = 100  # if it had as many steps to learn more
-NEGLIGIBLE = 0.01  # as in posemachines.beliefs
+WINDOW = 100  # over so many steps, the first of which do not count
+FREE = (
+    "accumulate", "checkpoint", "checkpoint_minutes", "compile", "device", "log", "n_jobs", "n_workers", "precision",
+    "random_state", "verbose",
+)  # settings that a training may be continued with others of  # fmt: skip
 logger = logging.getLogger(__name__)
 
 
-def normalise(images: np.ndarray, device: torch.device) -> torch.Tensor:
-    """uint8 (N, H, W, 3) on the host -> float32 (N, 3, H, W), pixel / 256 - 0.5, channels-last, on the device."""
-    return _to_device(images, device).permute(0, 3, 1, 2).float() / 256 - 0.5
+class Phase(NamedTuple):
+    """A part of a training, with an optimiser and a course of the learning rate of its own.
 
-
-def gaussian_targets(joints: torch.Tensor, shape: tuple[int, int], *, stride: int, sigma: float) -> torch.Tensor:
-    """:func:`posemachines.beliefs.gaussian_beliefs` on the device of the joints: (N, P, 3) -> (N, P+1, h, w)."""
-    offset = (stride - 1) / 2
-    columns = torch.arange(shape[1], device=joints.device) * stride + offset
-    rows = torch.arange(shape[0], device=joints.device) * stride + offset
-    along_x = torch.exp(-((columns - joints[..., :1]) ** 2) / (2 * sigma**2))
-    along_y = torch.exp(-((rows - joints[..., 1:2]) ** 2) / (2 * sigma**2))
-    parts = along_y[..., :, None] * along_x[..., None, :] * (joints[..., 2, None, None] > 0)
-    parts = torch.where(parts < NEGLIGIBLE, 0.0, parts)
-    return torch.cat([parts, 1 - parts.amax(1, keepdim=True)], dim=1)
-
-
-def belief_loss(
-    beliefs: torch.Tensor, targets: torch.Tensor, labelled: torch.Tensor | None = None, *, emphasis: float = 0.0
-) -> torch.Tensor:
-    """Half the squared error, summed over maps and cells and averaged over people.
-
-    Parameters
+    Attributes
     ----------
-    beliefs, targets : tensor of shape (N, P+1, h, w)
-        Background last.
-    labelled : bool tensor of shape (N, P), optional
-        Part maps that count; all of them by default. The background always counts.
-    emphasis : float, default=0
-        In the part maps an error counts ``1 + emphasis * target`` times.
+    name : str
+    epochs : int
+    trained : tuple of int
+        Stages whose weights change, with the trunks that no earlier stage reads; the others are as they are.
+    supervised : tuple of int
+        Stages that have a loss.
     """
-    errors = (beliefs - targets).square()
-    parts = (errors[:, :-1] * (1 + emphasis * targets[:, :-1])).sum((2, 3))
-    errors = torch.cat([parts, errors[:, -1:].sum((2, 3))], dim=1)
-    if labelled is not None:
-        errors = errors * pad(labelled.float(), (0, 1), value=1.0)
-    return errors.sum() / (2 * len(beliefs))
 
-
-def _to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
-    tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor
+    name: str
+    epochs: int
+    trained: tuple[int, ...]
+    supervised: tuple[int, ...]
 
 
 class TrainingRun:
@@ -80,168 +61,273 @@ class TrainingRun:
     Parameters
     ----------
     network : PoseNetwork
-    images : uint8 ndarray of shape (N, H, W, 3)
-    previous : float32 ndarray of shape (N, P+1, h, w) or None
-        Beliefs that the first head of the network is given.
-    joints : float32 ndarray of shape (N, P, 3)
+    data : TrainingData
     settings : ConvStage
-        Epochs, batch size, augmentation and so on.
+        Batch size, augmentation, optimiser and so on.
+    phases : sequence of Phase
     flip_order : sequence of P ints
     mirrors : bool
         Whether crops may be mirrored.
     seed : int
-    supervision : {"all", "last"}
-        Stages that have a loss.
     """
 
     def __init__(
-        self, network, images, previous, joints, settings, *, flip_order, mirrors, seed, supervision="all"
+        self, network: PoseNetwork, data: TrainingData, settings, phases: Sequence[Phase], *, flip_order, mirrors, seed
     ) -> None:
-        self.device = choose_device(settings.device)
-        self.precision = choose_precision(settings.precision, self.device)
-        self.network = network.to(self.device, memory_format=torch.channels_last)
-        self.images, self.previous, self.joints = images, previous, joints
-        self.settings, self.supervision, self.mirrors = settings, supervision, mirrors
-        self.flip_order = torch.tensor(flip_order, device=self.device)
-        self.seed, self.generator = seed, torch.Generator().manual_seed(seed)
-        named = dict(network.named_parameters())
-        decayed = [weight for name, weight in named.items() if name.endswith("weight")]
-        others = [weight for name, weight in named.items() if not name.endswith("weight")]
-        groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=settings.learning_rate)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == torch.float16)
-        self.n_batches = math.ceil(len(images) / settings.batch_size)
-        self.step = 0
+        device = choose_device(settings.device)
+        self.world = join_world(cuda=device.type == "cuda")
+        if device.type == "cuda" and self.world.size > 1 and device.index is None:
+            device = torch.device("cuda", self.world.local_rank)
+        self.device = device
+        self.precision = choose_precision(settings.precision, device)
+        self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.data, self.settings, self.phases = data, settings, tuple(phases)
+        self.seed, self.flip_order = seed, list(flip_order)
+        self.batches = Batches(
+            data, settings, flip_order=flip_order, mirrors=mirrors, seed=seed, world=self.world, device=device
+        )
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
         self.history: list[dict] = []
+        self.step = 0  # of all phases
+        self.phase = self.epoch = self.batch = 0  # where the training is
+        self.warned: set[int] = set()
+        self._clear_sums()
+        self.window = torch.zeros(len(network.heads), device=device)
+        self.written = time.monotonic()
 
     def run(self, *, verbose: bool = False) -> list[dict]:
         """Train to the end, from the checkpoint if there is one; the history, a dict an epoch."""
-        epochs, written = self.settings.epochs, time.monotonic()
-        self._resume()
-        self.network.train()
-        with progress((), "training", shown=verbose, total=epochs * self.n_batches) as bar:
-            bar.update(self.step)
-            while len(self.history) < epochs:
-                self._epoch(bar)
-                unfinished = len(self.history) < epochs and self.settings.checkpoint is not None
-                if unfinished and time.monotonic() - written >= CHECKPOINT_SECONDS:
-                    self._save()
-                    written = time.monotonic()
+        total = sum(phase.epochs for phase in self.phases) * self.batches.per_epoch
+        content = self._read_checkpoint() if self.world.leads else None
+        content = self.world.share(content)
+        log = TrainingLog(self.settings.log if self.world.leads else None)
+        try:
+            with (
+                torch.random.fork_rng(devices=self._cuda_devices()),
+                progress((), "training", shown=verbose and self.world.leads, total=total) as bar,
+            ):
+                for number in range(0 if content is None else content["phase"], len(self.phases)):
+                    self._start(number, content)
+                    bar.update(self.step - bar.n)
+                    while self.epoch < self.phases[number].epochs:
+                        self._run_epoch(bar, log)
+                    content = None
+        finally:
+            log.close()
+        self._finish()
+        return self.history
+
+    # -- the course -------------------------------------------------------------------------------------------------
+
+    def _start(self, number: int, content: dict | None) -> None:
+        """Begin a phase, or continue in the middle of it."""
+        phase = self.phases[number]
+        self.phase, self.epoch, self.batch = number, 0, 0
+        self._clear_sums()
+        self.window.zero_()
+        self._freeze(phase)
+        self.rate = self.settings.first_rate()
+        self.optimiser = make_optimiser(self.network, self.settings, self.rate)
+        if content is not None:
+            self.network.load_state_dict(content["network"])
+            self.optimiser.load_state_dict(content["optimiser"])
+            self.scaler.load_state_dict(content["scaler"])
+            for name in ("step", "epoch", "batch", "history"):
+                setattr(self, name, content[name])
+            self.warned = set(content["warned"])
+            self.sums, self.window = content["sums"].to(self.device), content["window"].to(self.device)
+            self.seconds, self.seed = content["seconds"], content["seed"]
+            self.batches.seed = self.seed
+            logger.info("continuing from %s after step %d", self.settings.checkpoint, self.step)
+        self.wrapped = self.world.wrap(self.network, self.device)
+
+    def _freeze(self, phase: Phase) -> None:
+        """Only the stages of the phase, and trunks that no earlier stage reads, are to change."""
+        own = [self.network.heads[index] for index in phase.trained]
+        for index, trunk in enumerate(self.network.trunks):
+            if self.network.trunk_of.index(index) in phase.trained:
+                own.append(trunk)
+        self.network.eval().requires_grad_(False)
+        for module in own:
+            module.train().requires_grad_(True)
+
+    def _run_epoch(self, bar, log: TrainingLog) -> None:
+        began = time.monotonic() - self.seconds
+        for n_people, parts in self.batches.epoch(self.phase, self.epoch, self.batch):
+            self._train_on(n_people, parts)
+            self.batch += 1
+            self.step += 1
+            bar.update()
+            if self.step % WINDOW == 0:
+                self._look_for_collapse()
+            if self.batch < self.batches.per_epoch and self._checkpoint_is_due():
+                self.seconds = time.monotonic() - began
+                self._save()
+        means = (self.world.sum(self.sums) / len(self.data.images)).tolist()
+        n_stages = max(self.phases[self.phase].supervised) + 1
+        row = {
+            "phase": self.phases[self.phase].name, "epoch": len(self.history) + 1, "step": self.step,
+            "learning_rate": self._current_rate(self.batch - 1), "loss": means[0][:n_stages],
+            "peak": means[1][:n_stages], "seconds": time.monotonic() - began,
+        }  # fmt: skip
+        self.history.append(row | self._watch(n_stages))
+        self.epoch, self.batch = self.epoch + 1, 0
+        self._clear_sums()
+        log.write(self.history)
+        text = ", ".join(f"{loss:.3f}" for loss in row["loss"])
+        bar.set_postfix_str(f"loss by stage {text}")
+        n_epochs = sum(phase.epochs for phase in self.phases)
+        logger.info("epoch %d of %d: loss by stage %s (%.1f s)", row["epoch"], n_epochs, text, row["seconds"])
+        if row["epoch"] < n_epochs and self._checkpoint_is_due() and self.epoch < self.phases[self.phase].epochs:
+            self._save()
+
+    def _train_on(self, n_people: int, parts: list[Batch]) -> None:
+        """One step on a batch of `n_people` in all processes, of which `parts` are this one's share."""
+        torch.manual_seed(self.batches.generator(self.phase, self.epoch, self.batch, self.world.rank).initial_seed())
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["factor"] * self._current_rate(self.batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        for number, part in enumerate(parts, 1):
+            if number < len(parts):
+                with self.world.without_averaging(self.wrapped):
+                    self._add_gradients(part, n_people)
+            else:
+                self._add_gradients(part, n_people)
+        self.scaler.unscale_(self.optimiser)
+        if self.settings.clip is not None:
+            weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
+            torch.nn.utils.clip_grad_norm_(weights, self.settings.clip)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+
+    def _add_gradients(self, part: Batch, n_people: int) -> None:
+        supervised = self.phases[self.phase].supervised
+        settings = self.settings
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            staged = self.wrapped(part.images, part.previous, part.centres, max(supervised) + 1)
+        targets = gaussian_targets(part.joints, staged[0].shape[-2:], stride=settings.stride, sigma=settings.spread())
+        everybody = targets
+        if part.others is not None and part.previous is None:
+            everybody = gaussian_targets(
+                part.joints, staged[0].shape[-2:], stride=settings.stride, sigma=settings.spread(), others=part.others
+            )
+        labelled = part.joints[..., 2] > 0 if settings.mask_unlabelled else None
+        losses = torch.stack(
+            [
+                belief_loss(
+                    beliefs, targets if index else everybody, labelled, emphasis=settings.emphasis, n_people=n_people
+                )
+                for index, beliefs in enumerate(staged)
+            ]
+        )
+        # gradients are averaged over the processes, so that each one's share counts as often as there are processes
+        self.scaler.scale(losses[list(supervised)].sum() * self.world.size).backward()
+        peaks = torch.stack([beliefs[:, :-1].detach().amax((2, 3)).mean(1).sum() for beliefs in staged])
+        self.sums[:, : len(staged)] += torch.stack([losses.detach() * n_people, peaks])
+        self.window[: len(staged)] += peaks / n_people
+
+    def _current_rate(self, batch: int) -> float:
+        """Learning rate of a batch of this epoch."""
+        total = self.phases[self.phase].epochs * self.batches.per_epoch
+        return learning_rate(self.settings, self.rate, self.epoch * self.batches.per_epoch + batch, total)
+
+    def _clear_sums(self) -> None:
+        self.sums = torch.zeros(2, len(self.network.heads), device=self.device)
+        self.seconds = 0.0
+
+    # -- watching ---------------------------------------------------------------------------------------------------
+
+    def _watch(self, n_stages: int) -> dict[str, list[float]]:
+        """Figures of the people who are not trained on."""
+        if self.data.watched is None or self.data.score is None or not self.world.leads:
+            return {}
+        modes = [(module, module.training) for module in self.network.modules()]
         self.network.eval()
+        staged: list[list[np.ndarray]] = [[] for _ in range(n_stages)]
+        with torch.inference_mode():
+            for start in range(0, len(self.data.watched), self.settings.batch_size):
+                images = to_device(self.data.watched[start : start + self.settings.batch_size], self.device)
+                with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+                    beliefs = self.network(normalise(images), None, None, n_stages)
+                for joints, maps in zip(staged, beliefs, strict=True):
+                    joints.append(decode(maps.float().cpu().numpy(), stride=self.settings.stride)[0])
+        for module, mode in modes:
+            module.training = mode
+        return self.data.score([np.concatenate(joints) for joints in staged])
+
+    def _look_for_collapse(self) -> None:
+        """Warn, once a stage, when its beliefs have been all but zero for as many steps as there are in a window."""
+        peaks = (self.world.sum(self.window.clone()) / WINDOW).tolist()
+        self.window.zero_()
+        for number in self.phases[self.phase].supervised:
+            if peaks[number] < COLLAPSED and number not in self.warned and self.step > WINDOW and self.world.leads:
+                self.warned.add(number)
+                logger.warning(
+                    "the beliefs of stage %d are all but zero (mean peak %.3f) after %d steps: it may learn nothing; "
+                    "if that goes on, stop and train with another learning_rate, random_state, init or optimiser",
+                    number + 1, peaks[number], self.step,
+                )  # fmt: skip
+
+    def _finish(self) -> None:
+        self.network.requires_grad_(True).eval()
         self.network.bake()
+        if not self.world.leads:
+            return
         if self.settings.checkpoint is not None:
             Path(self.settings.checkpoint).unlink(missing_ok=True)
         for number, peak in enumerate(self.history[-1]["peak"], start=1):
-            if peak < COLLAPSED and self.step >= STEPS_TO_LEAVE_ZERO:
+            if peak < COLLAPSED and self.step > WINDOW:
                 logger.warning(
                     "the beliefs of stage %d are all but zero (mean peak %.3f): it has learned nothing; train for "
                     "more epochs, with another random_state, or with another learning_rate", number, peak,
                 )  # fmt: skip
-        return self.history
 
-    def _epoch(self, bar) -> None:
-        start = time.monotonic()
-        order = torch.randperm(len(self.images), generator=self.generator).numpy()
-        sums = torch.zeros(2, len(self.network.heads), device=self.device)
-        for people in np.array_split(order, self.n_batches):
-            losses, peaks = self._train_on(np.sort(people))
-            sums = sums + torch.stack([losses, peaks]) * len(people)
-            bar.update()
-        means = (sums / len(order)).tolist()
-        rate = self.optimizer.param_groups[0]["lr"]
-        seconds = time.monotonic() - start
-        epoch = {"epoch": len(self.history) + 1, "loss": means[0], "peak": means[1], "learning_rate": rate}
-        self.history.append(epoch | {"seconds": seconds})
-        text = ", ".join(f"{loss:.3f}" for loss in means[0])
-        bar.set_postfix_str(f"loss by stage {text}")
-        logger.info("epoch %d of %d: loss by stage %s (%.1f s)", epoch["epoch"], self.settings.epochs, text, seconds)
+    # -- checkpoints ------------------------------------------------------------------------------------------------
 
-    def _train_on(self, people: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """One step; loss and mean peak of the beliefs, by stage."""
-        images, previous, joints = self._batch(people)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            staged = self.network(images, previous)
-        targets = gaussian_targets(joints, staged[0].shape[-2:], stride=self.settings.stride, sigma=self.settings.sigma)
-        labelled = joints[..., 2] > 0
-        counted = labelled if self.settings.mask_unlabelled else None
-        emphasis = self.settings.emphasis
-        losses = torch.stack([belief_loss(beliefs, targets, counted, emphasis=emphasis) for beliefs in staged])
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(losses.sum() if self.supervision == "all" else losses[-1]).backward()
-        self.scaler.unscale_(self.optimizer)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        self.step += 1
-        peaks = torch.stack([beliefs[:, :-1].detach().amax((2, 3)).mean() for beliefs in staged])
-        return losses.detach(), peaks
-
-    def _batch(self, people: np.ndarray):
-        """Images, previous beliefs and joints of these people on the device, augmented."""
-        settings = self.settings
-        images = normalise(self.images[people], self.device)
-        joints = _to_device(self.joints[people], self.device)
-        previous = None if self.previous is None else _to_device(self.previous[people], self.device)
-        shape = images.shape[2], images.shape[3]
-        motion = draw_motion(
-            len(people), shape, rotation=settings.rotation, scale=settings.scale, shift=settings.shift,
-            flip=settings.flip and self.mirrors, generator=self.generator,
-        ).to(self.device)  # fmt: skip
-        images = jitter_colours(images, settings.colour, self.generator)
-        if previous is not None:
-            previous = move_beliefs(previous, motion, self.flip_order, stride=settings.stride)
-        return move_images(images, motion), previous, move_joints(joints, motion, self.flip_order, shape)
-
-    def _learning_rate(self) -> float:
-        """Warm-up along a line, then a cosine down to zero."""
-        total = self.settings.epochs * self.n_batches
-        warm = max(1.0, self.settings.warm_up * total)
-        if self.step < warm:
-            return self.settings.learning_rate * (self.step + 1) / (warm + 1)
-        return self.settings.learning_rate * (1 + math.cos(math.pi * (self.step - warm) / max(1.0, total - warm))) / 2
+    def _checkpoint_is_due(self) -> bool:
+        if self.settings.checkpoint is None or not self.world.leads:
+            return False
+        return time.monotonic() - self.written >= 60 * self.settings.checkpoint_minutes
 
     def _fingerprint(self) -> str:
         """What has to agree for a checkpoint to be continued."""
-        free = ("checkpoint", "device", "n_jobs", "precision", "random_state", "verbose")
-        settings = {name: value for name, value in self.settings.get_params().items() if name not in free}
-        data = hashlib.sha256(str(self.images.shape).encode())
-        for array in (self.images, self.joints, self.previous):
+        settings = {name: value for name, value in self.settings.get_params().items() if name not in FREE}
+        settings["batch_size"] = self.settings.batch_size * self.world.size
+        data = hashlib.sha256(str(self.data.images.shape).encode())
+        for array in (self.data.images, self.data.joints, self.data.previous, self.data.others):
             data.update(b"" if array is None else np.ascontiguousarray(array).data)
         seed = None if self.settings.random_state is None else self.seed
-        rest = [data.hexdigest(), len(self.network.heads), seed, self.supervision, self.flip_order.tolist()]
+        rest = [data.hexdigest(), self.phases, seed, self.flip_order, self.network.design]
         return json.dumps([settings, *rest], default=str, sort_keys=True)
 
     def _save(self) -> None:
-        content = {
+        names = ("phase", "step", "epoch", "batch", "history", "sums", "window", "seconds", "seed")
+        content = {name: getattr(self, name) for name in names} | {
             "fingerprint": self._fingerprint(),
             "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "generator": self.generator.get_state(),
-            "step": self.step,
-            "history": self.history,
+            "warned": sorted(self.warned),
         }
         with replacing(self.settings.checkpoint) as temporary:
             torch.save(content, temporary)
+        self.written = time.monotonic()
 
-    def _resume(self) -> None:
+    def _read_checkpoint(self) -> dict | None:
         path = self.settings.checkpoint
         if path is None or not Path(path).exists():
-            return
+            return None
         try:
-            content = torch.load(path, map_location=self.device, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            found = content["fingerprint"]
+        except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
             raise ValueError(f"the checkpoint {str(path)!r} is damaged ({error}); remove the file") from error
-        if content["fingerprint"] != self._fingerprint():
+        if found != self._fingerprint():
             raise ValueError(
-                f"the checkpoint {str(path)!r} is of another training (other settings or data: "
-                f"{content['fingerprint']}); remove the file, or pass the settings and people that it was begun with"
+                f"the checkpoint {str(path)!r} is of another training (other settings or data: {found}); remove the "
+                "file, or pass the settings and people that it was begun with"
             )
-        self.network.load_state_dict(content["network"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.scaler.load_state_dict(content["scaler"])
-        self.generator.set_state(content["generator"].cpu())
-        self.step, self.history = content["step"], content["history"]
-        logger.info("continuing from %s after epoch %d", path, len(self.history))
+        return content
+
+    def _cuda_devices(self) -> list[int]:
+        return [self.device.index or 0] if self.device.type == "cuda" else []

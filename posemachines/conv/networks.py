@@ -1,231 +1,264 @@
-"""`cpm-lite`: a small convolutional pose machine, one builder a box of the paper's figure.
-
-Every convolution of a body works on *folded* maps: features and beliefs live on the belief grid (stride 4) and are
-folded to half its resolution by space-to-depth before a stage, and unfolded by depth-to-space after it.
-"""
+"""A network of stages, and the ready designs: the published nets A, B and C, and `cpm-lite`."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["ImageTrunk", "PoseNetwork", "ResidualBlock", "ScaledConv2d", "StageHead", "TwoScales", "fold", "unfold"]
+from .lite import LiteHead, LiteTrunk, ScaledConv2d
+from .published import BranchTrunk, FirstBranchHead, FirstVggHead, LaterBranchHead, LaterVggHead, VggTrunk
 
-IMAGE_GAIN = 4.0  # pixel / 256 - 0.5 has a standard deviation of about 1/4
-BELIEF_GAIN = 4.0  # a stage's last layer writes beliefs of height 4, which speeds up the first steps
-RESIDUAL_GAIN = 0.25  # what a fresh block adds to its input
+__all__ = ["NETWORKS", "Design", "PoseNetwork", "build_network", "centre_maps"]
+
+NETWORKS = ("lite", "cvpr", "flic", "vgg")
+CENTRE_SIGMA = 21.0 / 368  # of the centre map, as a share of the crop's shorter side
+GAUSSIAN_STD = 0.01  # of published nets' first weights
 
 
-class ScaledConv2d(nn.Conv2d):
-    """Convolution with standardised weights: zero mean and unit gain a kernel, times a learned gain.
+class Design(NamedTuple):
+    """What a network is built from.
 
-    Takes the place of batch norm: it needs no statistics of the batch, and :meth:`bake` turns it into a plain
-    convolution when training is over.
-
-    Parameters
+    Attributes
     ----------
-    in_channels, out_channels, size : int
-        Channels in and out, and side of the kernel.
-    stride : int, default=1
-    gain : float, default=1
-        Initial gain; 1 keeps the variance of the input.
-
-    References
-    ----------
-    .. [1] Qiao et al., "Micro-batch training with batch-channel normalization and weight standardization", 2019.
-    .. [2] Brock et al., "Characterizing signal propagation to close the performance gap in unnormalized ResNets",
-       ICLR 2021.
+    name : {"lite", "cvpr", "flic", "vgg"}
+    faithful : bool
+        Pools and centre map of nets A and B as Caffe computes them; otherwise nothing is shifted.
+    sees_centre : bool
+        Whether later stages read a centre map.
+    widths : tuple of int
+        Of `cpm-lite`: channels at stride 4, 8, 16 and residual blocks at stride 8, 16 of the trunk; then channels and
+        blocks at stride 8, 16 of a later stage.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, size: int, stride: int = 1, gain: float = 1.0) -> None:
-        super().__init__(in_channels, out_channels, size, stride, padding=(size - stride + 1) // 2)
-        nn.init.normal_(self.weight, std=self.weight[0].numel() ** -0.5)
-        self.bias: nn.Parameter  # there is always one
-        nn.init.zeros_(self.bias)
-        self.gain = nn.Parameter(torch.full((out_channels, 1, 1, 1), gain))
-        self.baked = False
+    name: str = "lite"
+    faithful: bool = False
+    sees_centre: bool = False
+    widths: tuple[int, ...] = (64, 96, 128, 2, 0, 96, 128, 2, 2)
 
-    def kernel(self) -> torch.Tensor:
-        """The weights that the convolution uses."""
-        if self.baked:
-            return self.weight
-        deviation, mean = torch.std_mean(self.weight, dim=(1, 2, 3), keepdim=True, correction=0)
-        scale = self.gain * self.weight[0].numel() ** -0.5 / (deviation + 1e-4)
-        return (self.weight - mean) * scale
+    @property
+    def stride(self) -> int:
+        """Pixels a belief cell."""
+        return 4 if self.name == "lite" else 8
 
-    def bake(self) -> None:
-        """Fix the kernel as it is: the weights become the standardised ones."""
-        with torch.no_grad():
-            self.weight.copy_(self.kernel())
-        self.baked = True
+    def trunk(self) -> nn.Module:
+        """A fresh image branch."""
+        if self.name == "lite":
+            return LiteTrunk(*self.widths[:5])
+        return VggTrunk() if self.name == "vgg" else BranchTrunk(self.faithful)
 
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return self._conv_forward(maps, self.kernel(), self.bias)
+    def head(self, n_maps: int, uses_beliefs: bool) -> nn.Module:
+        """A fresh stage."""
+        if self.name == "lite":
+            feature_width, (width, coarse, blocks, coarse_blocks) = self.widths[1], self.widths[5:]
+            return LiteHead(n_maps, feature_width, width, coarse, blocks, coarse_blocks, uses_beliefs, self.sees_centre)
+        if self.name == "vgg":
+            return LaterVggHead(n_maps, self.sees_centre) if uses_beliefs else FirstVggHead(n_maps)
+        return LaterBranchHead(n_maps, self.sees_centre) if uses_beliefs else FirstBranchHead(n_maps)
 
+    def trunk_of(self, uses_beliefs: Sequence[bool]) -> tuple[int, ...]:
+        """For each stage the index of its trunk: nets A and B have one for first stages and one for later ones."""
+        if self.name in ("lite", "vgg"):
+            return (0,) * len(uses_beliefs)
+        kinds = list(dict.fromkeys(uses_beliefs))
+        return tuple(kinds.index(uses) for uses in uses_beliefs)
 
-class ResidualBlock(nn.Sequential):
-    """Two 3x3 convolutions, each after a ReLU, added to their input."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__(
-            nn.ReLU(), ScaledConv2d(width, width, 3), nn.ReLU(), ScaledConv2d(width, width, 3, gain=RESIDUAL_GAIN)
-        )
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        return maps + super().forward(maps)
-
-
-class TwoScales(nn.Module):
-    """Residual blocks at the resolution of the input and, beside them, at half of it, summed.
-
-    Parameters
-    ----------
-    width, coarse_width : int
-        Channels at full and at half resolution.
-    n_blocks, n_coarse_blocks : int
-        Residual blocks of each branch; without coarse blocks there is one branch.
-    """
-
-    def __init__(self, width: int, coarse_width: int, n_blocks: int, n_coarse_blocks: int) -> None:
-        super().__init__()
-        self.fine = nn.Sequential(*(ResidualBlock(width) for _ in range(n_blocks)))
-        self.coarse = None
-        if n_coarse_blocks:
-            self.coarse = nn.Sequential(
-                nn.ReLU(),
-                ScaledConv2d(width, coarse_width, 2, stride=2),
-                *(ResidualBlock(coarse_width) for _ in range(n_coarse_blocks)),
-                nn.ReLU(),
-                ScaledConv2d(coarse_width, width, 1),
-                nn.Upsample(scale_factor=2, mode="nearest"),
-            )
-
-    def forward(self, maps: torch.Tensor) -> torch.Tensor:
-        if self.coarse is None:
-            return self.fine(maps)
-        height, width = maps.shape[-2:]
-        padded = functional.pad(maps, (0, width % 2, 0, height % 2)) if height % 2 or width % 2 else maps
-        return self.fine(maps) + self.coarse(padded)[..., :height, :width]
-
-
-def fold(maps: torch.Tensor) -> torch.Tensor:
-    """Space-to-depth: (N, C, h, w) -> (N, 4 C, h / 2, w / 2), an odd side padded by zeros."""
-    height, width = maps.shape[-2:]
-    if height % 2 or width % 2:
-        maps = functional.pad(maps, (0, width % 2, 0, height % 2))
-    return functional.pixel_unshuffle(maps, 2)
-
-
-def unfold(maps: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
-    """Depth-to-space, the inverse of :func:`fold`, cropped to `shape` = (h, w)."""
-    return functional.pixel_shuffle(maps, 2)[..., : shape[0], : shape[1]]
-
-
-class ImageTrunk(nn.Module):
-    """Image (N, 3, H, W) -> features on the belief grid (N, width / 4, H / 4, W / 4).
-
-    A stem of stride 4, residual blocks at stride 8 and, beside them, at stride 16, summed. Kernels of the strided
-    convolutions have even sides, so that cell i of stride s is centred on pixel s i + (s - 1) / 2 as beliefs are.
-
-    Parameters
-    ----------
-    stem_width, width, coarse_width : int
-        Channels at stride 4, 8 and 16; `width` is a multiple of 4.
-    n_blocks, n_coarse_blocks : int
-        Residual blocks at stride 8 and 16.
-    """
-
-    def __init__(self, stem_width: int, width: int, coarse_width: int, n_blocks: int, n_coarse_blocks: int) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(
-            ScaledConv2d(3, stem_width // 2, 6, stride=2), nn.ReLU(), ScaledConv2d(stem_width // 2, stem_width, 4, 2)
-        )
-        self.middle = nn.Sequential(nn.ReLU(), ScaledConv2d(stem_width, width, 2, stride=2))
-        self.body = TwoScales(width, coarse_width, n_blocks, n_coarse_blocks)
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        height, width = images.shape[-2:]
-        maps = functional.pad(images, (0, -width % 8, 0, -height % 8)) * IMAGE_GAIN
-        maps = self.body(self.middle(self.stem(maps.contiguous(memory_format=torch.channels_last))))
-        return unfold(maps, (height // 4, width // 4))
-
-
-class StageHead(nn.Module):
-    """Features, and the beliefs of the stage before, -> beliefs (N, P+1, h, w).
-
-    A first stage sees what is under each cell: 1x1 convolutions. A later one sees features and beliefs through
-    3x3 residual blocks at stride 8 and 16, so that its context grows from stage to stage, and writes what is to be
-    added to the beliefs.
-
-    Parameters
-    ----------
-    n_maps : int
-        P + 1.
-    feature_width : int
-        Channels of the trunk at stride 8.
-    width, coarse_width : int
-        Channels of the head at stride 8 and 16.
-    n_blocks, n_coarse_blocks : int
-        Residual blocks of the head at stride 8 and 16.
-    uses_beliefs : bool
-        False for a first stage.
-    """
-
-    def __init__(
-        self, n_maps: int, feature_width: int, width: int, coarse_width: int, n_blocks: int, n_coarse_blocks: int,
-        uses_beliefs: bool,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        self.uses_beliefs = uses_beliefs
-        if uses_beliefs:
-            self.body = nn.Sequential(
-                ScaledConv2d(feature_width + 4 * n_maps, width, 3),
-                TwoScales(width, coarse_width, n_blocks, n_coarse_blocks),
-                nn.ReLU(),
-            )
-        else:
-            width = 2 * width
-            self.body = nn.Sequential(nn.ReLU(), ScaledConv2d(feature_width, width, 1), nn.ReLU())
-        self.beliefs = ScaledConv2d(width, 4 * n_maps, 1, gain=0.1)
-        if not uses_beliefs:
-            with torch.no_grad():  # all background
-                self.beliefs.bias[-4:] = BELIEF_GAIN
-
-    def forward(self, features: torch.Tensor, previous: torch.Tensor | None) -> torch.Tensor:
-        maps = fold(features)
-        if previous is not None:
-            maps = torch.cat([maps, fold(previous.to(maps.dtype) * BELIEF_GAIN)], dim=1)
-        maps = maps.contiguous(memory_format=torch.channels_last)
-        height, width = features.shape[-2:]
-        written = unfold(self.beliefs(self.body(maps)).float() / BELIEF_GAIN, (height, width))
-        return written if previous is None else previous.float() + written
+    def published_rate(self, uses_beliefs: bool) -> float:
+        """Factor of the learning rate of a first, or later, stage and its trunk, as published."""
+        if self.name == "vgg":
+            return 4.0 if uses_beliefs else 1.0
+        return 1.0 if uses_beliefs else 5.0
 
 
 class PoseNetwork(nn.Module):
-    """A trunk and the heads of one or more stages.
+    """Trunks, and the stages (heads) that read them.
 
     Parameters
     ----------
-    trunk : ImageTrunk
-    heads : iterable of StageHead
-        In the order of the stages.
+    trunks : iterable of Module
+        Images (N, 3, H, W) -> features (N, C, h, w).
+    heads : iterable of Module
+        (features, previous beliefs or None, centre map (N, 1, h, w) or None) -> beliefs (N, P+1, h, w), in order.
+    trunk_of : sequence of int
+        Index of each head's trunk.
+    design : Design
     """
 
-    def __init__(self, trunk: ImageTrunk, heads) -> None:
+    def __init__(self, trunks, heads, trunk_of: Sequence[int], design: Design) -> None:
         super().__init__()
-        self.trunk = trunk
+        self.trunks = nn.ModuleList(trunks)
         self.heads = nn.ModuleList(heads)
+        self.trunk_of = tuple(trunk_of)
+        self.design = design
 
-    def forward(self, images: torch.Tensor, beliefs: torch.Tensor | None = None) -> list[torch.Tensor]:
-        features, staged = self.trunk(images), []
-        for head in self.heads:
-            beliefs = head(features, beliefs)
+    def forward(
+        self,
+        images: torch.Tensor,
+        beliefs: torch.Tensor | None = None,
+        centres: torch.Tensor | None = None,
+        n_stages: int | None = None,
+    ) -> list[torch.Tensor]:
+        """Beliefs of every stage, or of the first `n_stages`.
+
+        Parameters
+        ----------
+        images : float tensor of shape (N, 3, H, W)
+            Red, green, blue; pixel / 256 - 0.5.
+        beliefs : tensor of shape (N, P+1, h, w), optional
+            Given to the first stage.
+        centres : tensor of shape (N, 2), optional
+            x, y of the people's centres, in pixels; the middle of the crop by default.
+        n_stages : int, optional
+        """
+        stride = self.design.stride
+        if self.design.faithful and (images.shape[2] % stride or images.shape[3] % stride):
+            raise ValueError(
+                f"a faithful net needs sides that are multiples of {stride}; got {tuple(images.shape[2:])}"
+            )
+        centre = self.centre_map(images.shape[0], (images.shape[2], images.shape[3]), centres, device=images.device)
+        trunk_of, staged = self.trunk_of[:n_stages], []
+        features = [trunk(images) for trunk in self.trunks[: max(trunk_of) + 1]]
+        for head, trunk in zip(self.heads, trunk_of, strict=False):
+            beliefs = head(features[trunk], beliefs, centre)
             staged.append(beliefs)
         return staged
+
+    def centre_map(
+        self, n: int, shape: tuple[int, int], centres: torch.Tensor | None = None, *, device: torch.device | str = "cpu"
+    ) -> torch.Tensor | None:
+        """The centre map (n, 1, h, w) of crops of `shape` = (H, W); None where no stage reads one."""
+        if not self.design.sees_centre or not any(head.uses_beliefs for head in self.heads):
+            return None
+        faithful = self.design.faithful and self.design.name != "lite"
+        return centre_maps(n, shape, centres, stride=self.design.stride, faithful=faithful, device=device)
+
+    @property
+    def n_maps(self) -> int:
+        """P + 1: the parts and the background."""
+        last = [layer for layer in self.heads[0].modules() if isinstance(layer, nn.Conv2d)][-1]
+        return last.out_channels // (4 if self.design.name == "lite" else 1)  # `cpm-lite` folds its maps
+
+    def stage(self, index: int) -> PoseNetwork:
+        """Stage `index` and its trunk, as a network that shares their weights."""
+        return PoseNetwork([self.trunks[self.trunk_of[index]]], [self.heads[index]], [0], self.design)
 
     def bake(self) -> None:
         """End of training: every convolution becomes a plain one."""
         for module in self.modules():
             if isinstance(module, ScaledConv2d):
                 module.bake()
+
+    def take_over(self, other: PoseNetwork) -> list[str]:
+        """Copy the weights of another network where name and shape agree; the names of those that do not."""
+        theirs = other.state_dict()
+        mine = self.state_dict()
+        left = [name for name, tensor in mine.items() if name not in theirs or theirs[name].shape != tensor.shape]
+        self.load_state_dict(
+            mine | {name: tensor for name, tensor in theirs.items() if name in mine and name not in left}
+        )
+        return left
+
+    def initialise(self, way: str) -> None:
+        """First weights of the published nets: "he", or "gaussian" as published; those of `cpm-lite` stay."""
+        if way not in ("he", "gaussian"):
+            raise ValueError(f"init must be 'he' or 'gaussian'; got {way!r}")
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d) and not isinstance(module, ScaledConv2d):
+                if way == "he":
+                    nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                else:
+                    nn.init.normal_(module.weight, std=GAUSSIAN_STD)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        if way == "he" and self.design.name != "lite":
+            for head in self.heads:
+                last = [module for module in head.modules() if isinstance(module, nn.Conv2d)][-1]
+                nn.init.normal_(last.weight, std=GAUSSIAN_STD)
+
+
+def build_network(
+    name: str, *, n_maps: int, n_stages: int, faithful: bool = False, sees_centre: bool | None = None, **widths
+) -> PoseNetwork:
+    """A fresh network by name.
+
+    Parameters
+    ----------
+    name : {"lite", "cvpr", "flic", "vgg"}
+        `cpm-lite`, net A, net B or net C.
+    n_maps : int
+        P + 1.
+    n_stages : int
+    faithful : bool, default=False
+        Pools and centre map of nets A and B as Caffe computes them.
+    sees_centre : bool, optional
+        Whether later stages read a centre map; as published by default: all nets but `cpm-lite`.
+    **widths
+        ``widths=`` of :class:`Design`.
+
+    Returns
+    -------
+    PoseNetwork
+
+    Raises
+    ------
+    ValueError
+        If there is no such network.
+    """
+    if name not in NETWORKS:
+        raise ValueError(f"network must be one of {', '.join(map(repr, NETWORKS))}; got {name!r}")
+    design = Design(name, faithful, name != "lite" if sees_centre is None else sees_centre, **widths)
+    return assemble(design, n_maps, [index > 0 for index in range(n_stages)])
+
+
+def assemble(design: Design, n_maps: int, uses_beliefs: Sequence[bool]) -> PoseNetwork:
+    """A fresh network with a stage for each entry of `uses_beliefs`."""
+    trunk_of = design.trunk_of(uses_beliefs)
+    trunks = [design.trunk() for _ in range(max(trunk_of) + 1)]
+    return PoseNetwork(trunks, [design.head(n_maps, uses) for uses in uses_beliefs], trunk_of, design)
+
+
+def centre_maps(
+    n: int,
+    shape: tuple[int, int],
+    centres: torch.Tensor | None = None,
+    *,
+    stride: int,
+    faithful: bool = False,
+    device: torch.device | str = "cpu",
+) -> torch.Tensor:
+    """Gaussians of peak 1 at the people's centres, on the belief grid.
+
+    Parameters
+    ----------
+    n : int
+        People.
+    shape : (H, W)
+        Size of the crops, in pixels.
+    centres : tensor of shape (N, 2), optional
+        x, y in pixels of the crop; its middle by default.
+    stride : int
+        Pixels a belief cell.
+    faithful : bool, default=False
+        Draw them pixel by pixel and average over 9x9 pixels every 8, as published, which puts cell i at pixel
+        8 i + 4; otherwise each cell has the value at its own centre.
+    device : device
+
+    Returns
+    -------
+    float32 tensor of shape (N, 1, h, w)
+        h and w are H and W divided by the stride, rounded up.
+    """
+    height, width = shape
+    if centres is None:
+        centres = torch.tensor([[(width - 1) / 2, (height - 1) / 2]], device=device).expand(n, 2)
+    sigma = CENTRE_SIGMA * min(shape)
+    step = 1 if faithful else stride
+    along = []
+    for axis, size in ((0, width), (1, height)):
+        places = torch.arange(-(-size // step), device=device) * step + (step - 1) / 2
+        along.append(torch.exp(-((places - centres[:, axis : axis + 1]) ** 2) / (2 * sigma**2)))
+    maps = (along[1][:, :, None] * along[0][:, None, :])[:, None]
+    return functional.avg_pool2d(maps, 9, stride, ceil_mode=True) if faithful else maps

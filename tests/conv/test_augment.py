@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from posemachines.conv.augment import Motion, draw_motion, jitter_colours, move_beliefs, move_images, move_joints
-from posemachines.conv.loop import gaussian_targets
+from posemachines.conv.targets import gaussian_targets
 
 ORDER = torch.tensor([1, 0, 2])
 NO_SWAP = torch.tensor([0, 1, 2])
@@ -96,6 +96,15 @@ def test_motions_keep_to_their_ranges():
     assert 0.4 < motion.flipped.float().mean() < 0.6
 
 
+def test_a_linear_scale_has_its_mean_in_the_middle():
+    means = {}
+    for law in ("log", "linear"):
+        motion = motions(2000, (20, 28), scale=(0.5, 2.0), scale_law=law)
+        means[law] = torch.linalg.det(motion.matrix[:, :, :2]).abs().sqrt().mean()
+    assert means["linear"] == pytest.approx(1.25, abs=0.03)
+    assert means["log"] == pytest.approx(1.5 / math.log(4), abs=0.03)
+
+
 def test_motion_and_its_inverse_cancel():
     motion = motions(8, (20, 28))
     ones = torch.tensor([[0.0, 0, 1]]).expand(8, 1, 3)
@@ -114,8 +123,9 @@ def test_no_motion_at_all_changes_nothing(flip):
 
 def test_colours_change_by_no_more_than_asked():
     images = torch.rand(64, 3, 4, 4) - 0.5
-    changed = jitter_colours(images, 0.2, torch.Generator().manual_seed(0))
+    chances = torch.rand(64, 5, 1, 1, generator=torch.Generator().manual_seed(0))
+    changed = jitter_colours(images, 0.2, chances)
     assert changed.shape == images.shape
     assert 0.05 < (changed - images).abs().max() <= 0.5 * 0.44 + 0.1 + 1e-6
-    assert torch.equal(jitter_colours(images, 0.0, torch.Generator()), images)
+    assert torch.equal(jitter_colours(images, 0.0, chances), images)
     assert math.isclose(images.mean(), changed.mean(), abs_tol=0.05)

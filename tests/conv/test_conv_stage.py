@@ -86,14 +86,14 @@ def test_stages_of_joint_training_are_fitted_clones_that_share_a_trunk(dots):
     stages = [tiny_stage() for _ in range(2)]
     fitted = JointTraining().fit_stages(stages, *dots, DOTS)
     assert all(not hasattr(stage, "network_") for stage in stages)
-    assert fitted[0].network_.trunk is fitted[1].network_.trunk
+    assert fitted[0].network_.trunks[0] is fitted[1].network_.trunks[0]
     assert [stage.uses_beliefs_ for stage in fitted] == [False, True]
     assert all(stage.n_parts_ == 3 and stage.skeleton_ == DOTS for stage in fitted)
 
 
 def test_a_shared_trunk_counts_once(joint):
     first, second, third = (stage.complexity()["parameters"] for stage in joint)
-    trunk = sum(weight.numel() for weight in joint[0].network_.trunk.parameters())
+    trunk = sum(weight.numel() for weight in joint[0].network_.trunks.parameters())
     assert first > trunk
     assert second == third
     assert second == sum(weight.numel() for weight in joint[1].network_.heads.parameters())
@@ -134,7 +134,7 @@ def test_a_rebuilt_stage_predicts_identically(joint, dots, tmp_path):
 def test_copies_predict_identically(joint, dots, copied):
     stages = copied(joint)
     assert np.array_equal(run(stages, dots[0])[-1], run(joint, dots[0])[-1])
-    assert stages[0].network_.trunk is stages[2].network_.trunk
+    assert stages[0].network_.trunks[0] is stages[2].network_.trunks[0]
 
 
 def test_clone_keeps_the_settings_only(joint):
@@ -164,7 +164,14 @@ def test_bfloat16_predicts_nearly_the_same(joint, dots):
         ({"device": "abacus"}, "device must be 'auto'"),
         ({"precision": "float8"}, "precision must be 'auto'"),
         ({"precision": "float16"}, "needs a CUDA device"),
-        ({"stride": 2}, "stride must be 4"),
+        ({"network": "resnet"}, "network must be one of 'lite'"),
+        ({"optimiser": "adam"}, "optimiser must be"),
+        ({"schedule": "linear"}, "schedule must be"),
+        ({"init": "zero"}, "init must be"),
+        ({"scale_law": "cubic"}, "scale_law must be"),
+        ({"accumulate": 0}, "accumulate must be positive"),
+        ({"n_workers": -1}, "n_workers must be"),
+        ({"learning_rate": -1.0}, "learning_rate must be positive"),
         ({"feature_width": 18}, "multiple of 4"),
         ({"epochs": 0}, "epochs must be positive"),
         ({"scale": (1.2, 0.8)}, "scale must be"),

@@ -1,64 +1,328 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from posemachines.conv.networks import ImageTrunk, PoseNetwork, ScaledConv2d, StageHead, fold, unfold
+from posemachines.conv.facts import network_facts
+from posemachines.conv.networks import build_network, centre_maps
+from posemachines.conv.published import BranchTrunk, FirstBranchHead, LaterBranchHead, LaterVggHead, VggTrunk, pool
+
+MEASURED = {  # parts, stages, parameters (M), multiply-adds (G), receptive fields with Caffe's pools
+    "cvpr": (14, 6, 31.22, 175.4, (167, 407, 647, 887, 1127, 1367)),
+    "flic": (9, 4, 21.32, 154.5, (167, 407, 647, 887)),
+    "vgg": (14, 6, 29.85, 88.4, (164, 404, 644, 884, 1124, 1364)),
+}
 
 
-def make_network(n_stages=3, n_maps=4):
+@pytest.fixture(scope="module", params=["cvpr", "vgg"])
+def network(request):
+    """Two stages and two parts, in evaluation mode."""
     torch.manual_seed(0)
-    heads = [StageHead(n_maps, 16, 12, 8, 1, 1, uses_beliefs=stage > 0) for stage in range(n_stages)]
-    return PoseNetwork(ImageTrunk(8, 16, 8, 1, 1), heads)
+    return build_network(request.param, n_maps=3, n_stages=2).eval()
 
 
-@pytest.mark.parametrize("shape", [(20, 28), (4, 4), (32, 16), (36, 64)])
-def test_any_multiple_of_the_stride_gives_maps_of_stride_4(shape):
-    staged = make_network()(torch.randn(2, 3, *shape))
-    assert [tuple(beliefs.shape) for beliefs in staged] == [(2, 4, shape[0] // 4, shape[1] // 4)] * 3
+def build_hollow(name, n_maps, n_stages, **settings):
+    with torch.device("meta"):
+        return build_network(name, n_maps=n_maps, n_stages=n_stages, **settings)
 
 
-def test_unfold_undoes_fold_on_odd_sides():
-    maps = torch.randn(2, 3, 5, 7)
-    assert fold(maps).shape == (2, 12, 3, 4)
-    assert torch.equal(unfold(fold(maps), (5, 7)), maps)
-
-
-def test_a_fresh_network_believes_in_background():
-    for beliefs in make_network()(torch.randn(4, 3, 32, 32) / 4):
-        assert abs(beliefs[:, -1].mean() - 1) < 0.1
-        assert beliefs[:, :-1].abs().mean() < 0.1
-
-
-def test_kernels_have_no_mean_and_unit_gain_and_baking_keeps_them():
-    conv = ScaledConv2d(6, 5, 3)
-    maps = torch.randn(64, 6, 16, 16)
-    kernel = conv.kernel()
-    assert torch.allclose(kernel.mean((1, 2, 3)), torch.zeros(5), atol=1e-6)
-    assert abs(conv(maps).std() - 1) < 0.1
-    before = conv(maps)
-    conv.bake()
-    assert torch.allclose(conv(maps), before)
-    assert torch.equal(conv.kernel(), conv.weight)
-
-
-def test_stage_1_sees_less_of_the_picture_than_stage_2_and_stage_2_less_than_stage_3():
-    network = make_network()
-    images = torch.randn(1, 3, 128, 256, requires_grad=True)
-    reach = []
-    for beliefs in network(images):
-        (gradient,) = torch.autograd.grad(beliefs[0, 0, 16, 32], images, retain_graph=True)
-        columns = np.flatnonzero(gradient.abs().sum((0, 1, 2)).numpy())
-        reach.append(columns[-1] - columns[0])
-    assert reach[0] < reach[1] < reach[2]
-
-
-def test_stride_4_cells_are_centred_where_beliefs_are():
-    """A mirrored picture through mirrored kernels gives mirrored features: nothing is shifted by half a cell."""
-    trunk = ImageTrunk(8, 16, 8, 1, 1)
+def mirror_kernels(module):
+    """Give every convolution kernels that are the same from right to left."""
     with torch.no_grad():
-        for module in trunk.modules():
-            if isinstance(module, ScaledConv2d):
-                module.weight += module.weight.flip(-1)
-    images = torch.randn(1, 3, 32, 32)
-    features = fold(trunk(images))
-    assert torch.allclose(fold(trunk(images.flip(-1))).flip(-1), features, atol=1e-4)
+        for conv in module.modules():
+            if isinstance(conv, nn.Conv2d):
+                conv.weight += conv.weight.flip(-1)
+                conv.weight *= (2 / conv.weight[0].numel()) ** 0.5 / conv.weight.std()
+    module.double()
+
+
+def caffe_pool(maps, kernel, stride, reduce):
+    """Caffe's rule for (H, W) without padding: sizes rounded up, windows clipped at the border."""
+    shape = [int(np.ceil((size - kernel) / stride)) + 1 for size in maps.shape]
+    pooled = np.empty(shape, maps.dtype)
+    for row, column in np.ndindex(*shape):
+        window = maps[row * stride : row * stride + kernel, column * stride : column * stride + kernel]
+        pooled[row, column] = reduce(window)
+    return pooled
+
+
+# -- size and reach -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MEASURED)
+@pytest.mark.parametrize("faithful", [False, True])
+def test_cost_and_geometry_are_those_of_the_publication(name, faithful):
+    n_parts, n_stages, parameters, multiply_adds, fields = MEASURED[name]
+    facts = network_facts(build_hollow(name, n_parts + 1, n_stages, faithful=faithful), (368, 368))
+    assert round(facts.parameters / 1e6, 2) == parameters
+    assert round(facts.multiply_adds / 1e9, 1) == multiply_adds
+    if name != "vgg" and not faithful:  # 2x2 pools see one pixel less at strides 1, 2 and 4
+        fields = tuple(field - 7 for field in fields)
+    assert facts.receptive_fields == fields
+
+
+def test_cost_grows_with_the_image_and_reach_does_not():
+    hollow = build_hollow("vgg", 4, 2)
+    small, large = (network_facts(hollow, size) for size in ((64, 64), (64, 128)))
+    assert large.multiply_adds == 2 * small.multiply_adds
+    assert (large.parameters, large.receptive_fields) == (small.parameters, small.receptive_fields)
+
+
+def test_a_single_later_stage_is_measured_too():
+    whole = build_hollow("cvpr", 4, 3)
+    alone = network_facts(whole.stage(1), (64, 64))
+    trunk, head = whole.trunks[1], whole.heads[1]
+    assert alone.parameters == sum(weight.numel() for part in (trunk, head) for weight in part.parameters())
+    assert alone.receptive_fields == (64 + (4 + 3 * 10) * 8,)  # the trunk, a 5x5 and three 11x11 convolutions
+
+
+# -- alignment ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "faithful"), [("cvpr", False), ("vgg", False), ("vgg", True)])
+def test_aligned_cells_are_centred_on_8_i_plus_3_5(name, faithful):
+    """Of 8 n columns, column x and its mirror image 8 n - 1 - x give beliefs mirrored in n cells: 8 i + 3.5."""
+    torch.manual_seed(0)
+    network = build_network(name, n_maps=3, n_stages=2, faithful=faithful, sees_centre=not faithful).eval()
+    mirror_kernels(network)
+    images = torch.randn(1, 3, 16, 32).double()
+    with torch.no_grad():
+        for ours, mirrored in zip(network(images), network(images.flip(-1)), strict=True):
+            assert ours.std() > 0.01
+            assert torch.allclose(mirrored.flip(-1), ours)
+
+
+def test_faithful_cells_are_centred_on_8_i_plus_7():
+    """Of 8 n + 7 columns, all windows of the pools lie inside: beliefs are mirrored in n cells, 8 i + 7."""
+    torch.manual_seed(0)
+    trunk, head = BranchTrunk(faithful=True).eval(), FirstBranchHead(3).eval()
+    mirror_kernels(trunk)
+    mirror_kernels(head)
+    with torch.no_grad():
+        images = torch.randn(1, 3, 16, 39).double()
+        beliefs, mirrored = (head(trunk(given), None, None) for given in (images, images.flip(-1)))
+        assert beliefs.shape == (1, 3, 2, 4)
+        assert beliefs.std() > 0.01
+        assert torch.allclose(mirrored.flip(-1), beliefs)
+        images = torch.randn(1, 3, 16, 40).double()  # with 8 n columns they are not: the last window is cut off
+        beliefs, mirrored = (head(trunk(given), None, None) for given in (images, images.flip(-1)))
+        assert not torch.allclose(mirrored.flip(-1), beliefs, atol=1e-2)
+
+
+# -- pools and centre map -------------------------------------------------------------------------------------------
+
+
+def test_faithful_pools_are_those_of_caffe():
+    maps = torch.randn(1, 1, 368, 368)
+    for size in (184, 92, 46):
+        expected = caffe_pool(maps[0, 0].numpy(), 3, 2, np.max)
+        maps = pool(faithful=True)(maps)
+        assert maps.shape == (1, 1, size, size)
+        assert np.array_equal(maps[0, 0].numpy(), expected)
+
+
+def test_other_pools_are_2x2():
+    maps = torch.randn(1, 1, 12, 20)
+    assert torch.equal(pool(faithful=False)(maps)[0, 0], maps.reshape(6, 2, 10, 2).amax((1, 3)))
+    sizes = {
+        (name, faithful): [module.kernel_size for module in build_hollow(name, 3, 2, faithful=faithful).modules()
+                           if isinstance(module, nn.MaxPool2d)]
+        for name in ("cvpr", "flic", "vgg") for faithful in (False, True)
+    }  # fmt: skip
+    assert sizes.pop(("cvpr", True)) == sizes.pop(("flic", True)) == [3] * 6
+    assert sizes.pop(("vgg", True)) == sizes.pop(("vgg", False)) == [2] * 3
+    assert set(map(tuple, sizes.values())) == {(2,) * 6}
+
+
+@pytest.mark.parametrize("centre", [(183.5, 183.5), (120.0, 250.25), (2.0, 366.0)])
+def test_the_faithful_centre_map_is_caffes_average_of_a_drawn_gaussian(centre):
+    rows, columns = np.mgrid[:368, :368]
+    drawn = np.exp(-((columns - centre[0]) ** 2 + (rows - centre[1]) ** 2) / (2 * 21**2))
+    ours = centre_maps(1, (368, 368), torch.tensor([centre]), stride=8, faithful=True)
+    assert ours.shape == (1, 1, 46, 46)
+    assert ours.dtype == torch.float32
+    assert np.allclose(ours[0, 0].numpy(), caffe_pool(drawn, 9, 8, np.mean), atol=1e-6)
+
+
+@pytest.mark.parametrize("stride", [4, 8])
+def test_the_centre_map_has_its_peak_at_the_centre(stride):
+    cells = torch.tensor([[3, 5], [10, 0], [0, 7]])
+    maps = centre_maps(3, (64, 96), cells * stride + (stride - 1) / 2, stride=stride)
+    assert maps.shape == (3, 1, 64 // stride, 96 // stride)
+    for (column, row), drawn in zip(cells.tolist(), maps[:, 0], strict=True):
+        assert drawn[row, column] == drawn.max() == 1
+    assert torch.allclose(maps[0, 0, :, 1], maps[0, 0, :, 5])  # as far to the left as to the right
+    width = 64 * 21 / 368
+    assert torch.isclose(maps[0, 0, 5, 4], torch.tensor(np.exp(-(stride**2) / (2 * width**2)), dtype=torch.float32))
+
+
+@pytest.mark.parametrize("faithful", [False, True])
+def test_by_default_the_person_is_in_the_middle(faithful):
+    maps = centre_maps(2, (48, 80), stride=8, faithful=faithful)
+    assert maps.shape == (2, 1, 6, 10)
+    middle = torch.tensor([[39.5, 23.5]])
+    assert torch.equal(maps, centre_maps(2, (48, 80), middle.expand(2, 2), stride=8, faithful=faithful))
+    if not faithful:
+        assert torch.equal(maps, maps.flip(2, 3))
+
+
+# -- what is joined to what -----------------------------------------------------------------------------------------
+
+
+def given_to(head, name):
+    """Runs the head on recognisable maps and returns what its first convolution of context was given."""
+    seen = []
+    conv = dict(head.layers.named_children())[name]
+    conv.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    head(torch.full((1, 128, 2, 3), 1.0), torch.full((1, 4, 2, 3), 2.0), torch.full((1, 1, 2, 3), 3.0))
+    return seen[0][0, :, 0, 0]
+
+
+def test_nets_a_and_b_join_features_beliefs_and_centre_map():
+    for sees_centre in (True, False):
+        joined = given_to(LaterBranchHead(4, sees_centre), "Mconv1")
+        assert len(joined) == 36 + sees_centre
+        assert joined[32:36].tolist() == [2.0] * 4
+        assert joined[36:].tolist() == [3.0] * sees_centre
+
+
+def test_net_c_joins_beliefs_features_and_centre_map():
+    for sees_centre in (True, False):
+        joined = given_to(LaterVggHead(4, sees_centre), "Mconv1")
+        assert joined.tolist() == [2.0] * 4 + [1.0] * 128 + [3.0] * sees_centre
+
+
+def test_six_stages_share_two_trunks_in_nets_a_and_b_and_one_in_net_c():
+    assert build_hollow("cvpr", 15, 6).trunk_of == (0, 1, 1, 1, 1, 1)
+    assert build_hollow("flic", 10, 4).trunk_of == (0, 1, 1, 1)
+    vgg = build_hollow("vgg", 15, 6)
+    assert vgg.trunk_of == (0,) * 6
+    assert len(vgg.trunks) == 1
+    assert build_hollow("cvpr", 3, 1).trunk_of == (0,)
+
+
+def test_a_shared_trunk_runs_once(network):
+    runs = []
+    hooks = [trunk.register_forward_hook(lambda *_: runs.append(1)) for trunk in network.trunks]
+    with torch.no_grad():
+        network(torch.zeros(1, 3, 16, 16))
+    for hook in hooks:
+        hook.remove()
+    assert len(runs) == len(network.trunks)
+
+
+def test_a_stage_alone_gives_what_it_gives_in_the_network(network):
+    images = torch.randn(2, 3, 16, 24)
+    with torch.no_grad():
+        first, second = network(images)
+        assert torch.equal(network.stage(0)(images)[0], first)
+        assert torch.equal(network.stage(1)(images, first)[0], second)
+    assert network.stage(1).heads[0] is network.heads[1]
+
+
+def test_later_stages_look_at_beliefs_and_centres(network):
+    images = torch.randn(1, 3, 24, 24)
+    with torch.no_grad():
+        first, second = network(images)
+        other_first, other_second = network(images, centres=torch.tensor([[0.0, 0.0]]))
+        assert torch.equal(first, other_first)
+        assert not torch.equal(second, other_second)
+        assert not torch.equal(network.stage(1)(images, first + 1)[0], second)
+
+
+# -- parts, stages and sizes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["cvpr", "flic", "vgg"])
+@pytest.mark.parametrize(("n_maps", "n_stages"), [(2, 1), (5, 2), (18, 3)])
+def test_any_number_of_parts_and_stages(name, n_maps, n_stages):
+    hollow = build_hollow(name, n_maps, n_stages, faithful=True)
+    staged = hollow(torch.empty(2, 3, 24, 40, device="meta"))
+    assert [tuple(beliefs.shape) for beliefs in staged] == [(2, n_maps, 3, 5)] * n_stages
+
+
+@pytest.mark.parametrize("shape", [(20, 28), (33, 24), (8, 8), (17, 15)])
+def test_aligned_nets_round_the_belief_grid_up(network, shape):
+    with torch.no_grad():
+        staged = network(torch.zeros(1, 3, *shape))
+    assert {tuple(beliefs.shape[2:]) for beliefs in staged} == {(-(-shape[0] // 8), -(-shape[1] // 8))}
+
+
+@pytest.mark.parametrize(("name", "shape"), [("cvpr", (20, 24)), ("cvpr", (24, 31)), ("vgg", (24, 33))])
+def test_faithful_nets_refuse_sizes_that_are_no_multiple_of_8(name, shape):
+    hollow = build_hollow(name, 3, 2, faithful=True)
+    with pytest.raises((ValueError, RuntimeError)):
+        hollow(torch.empty(1, 3, *shape, device="meta"))
+
+
+def test_beliefs_may_be_negative_and_features_may_not(network):
+    torch.manual_seed(1)
+    images = torch.randn(1, 3, 24, 24)
+    with torch.no_grad():
+        assert all((trunk(images) >= 0).all() for trunk in network.trunks)
+        assert all((beliefs < 0).any() for beliefs in network(images))
+
+
+def test_an_unknown_network_is_refused():
+    with pytest.raises(ValueError, match="network must be one of 'lite', 'cvpr', 'flic', 'vgg'; got 'resnet'"):
+        build_network("resnet", n_maps=3, n_stages=2)
+
+
+# -- training -------------------------------------------------------------------------------------------------------
+
+
+def test_dropout_acts_in_training_only():
+    torch.manual_seed(0)
+    network = build_network("cvpr", n_maps=3, n_stages=1)
+    images = torch.randn(1, 3, 16, 16)
+    with torch.no_grad():
+        assert not torch.equal(network(images)[0], network(images)[0])
+        network.eval()
+        assert torch.equal(network(images)[0], network(images)[0])
+    assert [module.p for module in network.modules() if isinstance(module, nn.Dropout)] == [0.5, 0.5]
+    assert not [module for module in build_hollow("vgg", 3, 2).modules() if isinstance(module, nn.Dropout)]
+
+
+def convolutions(module):
+    return [conv for conv in module.modules() if isinstance(conv, nn.Conv2d)]
+
+
+def test_gaussian_first_weights_are_those_published():
+    torch.manual_seed(0)
+    network = build_network("cvpr", n_maps=3, n_stages=2)
+    network.initialise("gaussian")
+    for conv in convolutions(network):
+        assert abs(conv.weight.std() - 0.01) < 0.001
+        assert abs(conv.weight.mean()) < 0.002
+        assert not conv.bias.any()
+
+
+def test_he_first_weights_keep_the_size_of_the_maps_until_the_last_layer_of_a_stage():
+    torch.manual_seed(0)
+    network = build_network("vgg", n_maps=3, n_stages=2)
+    network.initialise("he")
+    last = {convolutions(head)[-1] for head in network.heads}
+    for conv in convolutions(network):
+        expected = 0.01 if conv in last else (2 / conv.weight[0].numel()) ** 0.5
+        assert abs(conv.weight.std() / expected - 1) < 0.15
+        assert not conv.bias.any()
+    with torch.no_grad():
+        images = torch.randn(1, 3, 32, 32)
+        assert 0.1 < VggTrunk.forward(network.trunks[0], images).std() < 10
+        assert all(beliefs.abs().max() < 2 for beliefs in network.eval()(images))
+
+
+def test_initialising_leaves_cpm_lite_as_it_is():
+    network = build_network("lite", n_maps=3, n_stages=2)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    for way in ("he", "gaussian"):
+        network.initialise(way)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_all_stages_teach_the_image_branches():
+    torch.manual_seed(0)
+    network = build_network("cvpr", n_maps=2, n_stages=2)
+    network.initialise("he")
+    sum(beliefs.square().sum() for beliefs in network(torch.randn(1, 3, 16, 16))).backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in network.parameters() if weight.ndim == 4)
