@@ -130,6 +130,8 @@ def test_published_procedure_with_changes():
     assert machine.asked == [(False, (1.0,), (4, 96))]
     assert far(joints) < 0.5
     assert (joints != joints.round()).any()
+    one, _ = predict_photo(machine, dotted(), *frame, faithful=True, factors=(1.0,))
+    np.testing.assert_array_equal(one, one.round())  # in the photo, of one size too
     assert PUBLISHED_FACTORS == (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
 
 
