@@ -68,6 +68,8 @@ def join_world(*, cuda: bool) -> World:
     if not distributed.is_initialized():
         if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "RANK" not in os.environ:
             return World()
+        if cuda:
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # what is shared goes through this device
         distributed.init_process_group("nccl" if cuda else "gloo")
         atexit.register(_leave)
     return World(distributed.get_rank(), distributed.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))

@@ -1,206 +1,30 @@
-"""Convolutions with large kernels by way of their spectra: a tenth of the multiplications, or less.
-
-The maps are cut into overlapping tiles (*overlap-save*), and every step is a matrix product, which is what processors
-are best at: the Fourier transforms of all tiles along their rows and columns, one product a frequency that sums over
-the channels, and the transforms back. Channels lie innermost throughout, so that nothing has to be transposed.
-"""
+"""Convolutions with large kernels by way of their spectra: a tenth of the multiplications, or less."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from itertools import product
+from typing import Any
 
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from .spectra import Axis, Tiling, each, kernel_spectrum, multiply, tripled
+
 __all__ = ["LargeConv2d", "conv2d_fft"]
 
-CHUNK = 2**23  # numbers in the tiles that are worked on at a time: such memory is used again, larger pieces are not
-GROUP = 2**20  # numbers in the spectra that are worked on at a time: what a processor's cache holds
-LARGEST_TILE = 48
-MOVED = 20.0  # multiplications in the time that it takes to move one number to memory or from there
-TRANSFORM = 1.6  # a multiplication of a transform in those of a large matrix product
-CALL = 5e5  # multiplications in the time of a step, however small
-KEPT = 2  # spectra a layer keeps, of tiles of different sizes
-
-
-class Axis(NamedTuple):
-    """Tiles along one axis of the maps.
-
-    Attributes
-    ----------
-    size, kernel : int
-        Of the maps and of the kernel, in cells.
-    step : int
-        New cells a tile.
-    """
-
-    size: int
-    kernel: int
-    step: int
-
-    @property
-    def tile(self) -> int:
-        return self.step + self.kernel - 1
-
-    @property
-    def number(self) -> int:
-        return -(-self.size // self.step)
-
-    @property
-    def padding(self) -> tuple[int, int]:
-        before = self.kernel // 2
-        return before, self.number * self.step + self.kernel - 1 - before - self.size
-
-
-class Transforms(NamedTuple):
-    """Matrices of one axis: of tiles and of kernels to their spectra, and from a spectrum to the new cells of a tile.
-
-    The real transform of the rows yields complex numbers as pairs, 2 V of them for V = T // 2 + 1 frequencies. The
-    transform of the columns takes pairs to triples, which are multiplied one by one (Gauss's way of multiplying
-    complex numbers): (real + imaginary, real, imaginary) of a tile by (r, i - r, i + r) of a kernel.
-    """
-
-    tile: torch.Tensor
-    kernel: torch.Tensor
-    result: torch.Tensor
-
-
-@lru_cache(maxsize=256)
-def row_transforms(step: int, kernel: int) -> Transforms:
-    """Real transforms: tile (2 V, T), kernel (2 V, k) and result (step, 2 V) with frequency and plane as one axis."""
-    tile = step + kernel - 1
-    frequencies = torch.arange(tile // 2 + 1, dtype=torch.float64)
-    angles = 2 * math.pi / tile * frequencies[:, None] * torch.arange(tile)
-    forward = torch.stack([angles.cos(), -angles.sin()], 1)
-    # of the frequencies that are left out, the conjugates are there
-    share = torch.where((frequencies == 0) | (2 * frequencies == tile), 1, 2)[:, None, None] / tile
-    conjugate = forward * torch.tensor([1, -1])[:, None]
-    result = (forward * share).permute(2, 0, 1)[:step]
-    return Transforms(_flat(forward, 2), _flat(conjugate[..., :kernel], 2), _flat(result, 1))
-
-
-@lru_cache(maxsize=256)
-def column_transforms(step: int, kernel: int) -> Transforms:
-    """Complex transforms: tile (3 T, 2 T), kernel (3 T, 2 k) and result (2 step, 3 T), by frequency and triple."""
-    tile = step + kernel - 1
-    angles = 2 * math.pi / tile * torch.arange(tile, dtype=torch.float64)[:, None] * torch.arange(tile)
-    cos, sin = angles.cos(), angles.sin()
-    real, imaginary = torch.stack([cos, sin], 1), torch.stack([-sin, cos], 1)
-    forward = torch.stack([real + imaginary, real, imaginary], 1)
-    real, imaginary = torch.stack([cos, -sin], 1), torch.stack([sin, cos], 1)  # the spectrum's conjugate: correlation
-    of_kernel = torch.stack([real, imaginary - real, imaginary + real], 1)[..., :kernel]
-    cos, sin = cos[:step] / tile, sin[:step] / tile
-    back = torch.stack([torch.stack([cos - sin, -sin, -cos], -1), torch.stack([cos + sin, cos, -sin], -1)])
-    return Transforms(_flat(forward, 2), _flat(of_kernel, 2), _flat(back, 2))
-
-
-def _flat(array: torch.Tensor, n_axes: int) -> torch.Tensor:
-    """The first `n_axes` axes as one and the others as one, in single precision."""
-    rows = math.prod(array.shape[:n_axes])
-    return array.reshape(rows, -1).float().contiguous()
-
-
-class Tiling(NamedTuple):
-    """How maps are cut: rows and columns of tiles, and the matrices of both."""
-
-    rows: Axis
-    columns: Axis
-
-    @property
-    def row(self) -> Transforms:
-        return row_transforms(self.rows.step, self.rows.kernel)
-
-    @property
-    def column(self) -> Transforms:
-        return column_transforms(self.columns.step, self.columns.kernel)
-
-    @property
-    def tile(self) -> tuple[int, int]:
-        """Size of the tiles, on which the kernels' spectrum depends."""
-        return self.rows.tile, self.columns.tile
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """Size of the maps that the new cells of all tiles make up."""
-        return self.rows.number * self.rows.step, self.columns.number * self.columns.step
-
-    def padded(self, maps: torch.Tensor) -> torch.Tensor:
-        """Maps (N, C, h, w) as (N, h', w', C), with the margin of zeros that tiles reach into."""
-        maps = maps.contiguous(memory_format=torch.channels_last)
-        return functional.pad(maps, (*self.columns.padding, *self.rows.padding)).permute(0, 2, 3, 1)
-
-    def chunks(self, n: int, width: int) -> Iterator[tuple[slice, slice, slice]]:
-        """What is worked on together: people, their rows of the padded maps and those of the grid."""
-        rows, columns = self
-        most = max(1, CHUNK // (rows.tile * columns.tile * columns.number * width))  # rows of tiles
-        n_people, n_pieces = max(1, most // rows.number), -(-rows.number // most)
-        for first in range(0, n, n_people):
-            people = slice(first, min(first + n_people, n))
-            for piece in range(n_pieces):
-                top, end = (rows.number * edge // n_pieces * rows.step for edge in (piece, piece + 1))
-                yield people, slice(top, end + rows.kernel - 1), slice(top, end)
-
-    def windows(self, padded: torch.Tensor) -> torch.Tensor:
-        """Overlapping tiles, seen as (T, T', n, rows, columns, C)."""
-        rows, columns = self
-        windows = padded.unfold(1, rows.tile, rows.step).unfold(2, columns.tile, columns.step)
-        return windows.permute(4, 5, 0, 1, 2, 3)
-
-    def blocks(self, grid: torch.Tensor) -> torch.Tensor:
-        """New cells of the tiles, seen as (step, step', n, rows, columns, C)."""
-        rows, columns = self
-        blocks = grid.unfold(1, rows.step, rows.step).unfold(2, columns.step, columns.step)
-        return blocks.permute(4, 5, 0, 1, 2, 3)
-
-    def add_up(self, tiles: torch.Tensor, padded: torch.Tensor) -> None:
-        """Add tiles (T, T' * tiles * C) to the padded maps where :meth:`windows` sees them."""
-        windows = self.windows(padded)
-        tiles, step, beside = tiles.view(windows.shape), self.rows.step, self.columns.step
-        for top in range(0, self.rows.tile, step):
-            for left in range(0, self.columns.tile, beside):  # parts that do not overlap
-                part = slice(top, top + step), slice(left, left + beside)
-                windows[part].add_(tiles[part])
-
-    def tile_pairs(self, padded: torch.Tensor) -> torch.Tensor:
-        """Tiles of padded maps, transformed along their rows: (V, 2 T', tiles * C)."""
-        tiles = self.windows(padded).reshape(self.rows.tile, -1)
-        return (self.row.tile @ tiles).view(len(self.row.tile) // 2, 2 * self.columns.tile, -1)
-
-    def kernel_pairs(self, weight: torch.Tensor) -> torch.Tensor:
-        """Kernels (D, C, k, l), transformed along their rows: (V, 2 l, D * C)."""
-        flat = weight.reshape(-1, self.rows.kernel * self.columns.kernel).t().contiguous()
-        pairs = self.row.kernel @ flat.view(self.rows.kernel, -1)
-        return pairs.view(len(self.row.kernel) // 2, 2 * self.columns.kernel, -1)
-
-    def kernel_gradient(self, pairs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """The gradient of :meth:`kernel_pairs` by the kernels, given that by the pairs."""
-        flat = self.row.kernel.t() @ pairs.view(len(self.row.kernel), -1)
-        return flat.view(self.rows.kernel * self.columns.kernel, -1).t().contiguous().view(weight.shape)
-
-    def groups(self, n_tiles: int, n_in: int, n_out: int) -> list[slice]:
-        """Frequencies along the rows that are worked on together."""
-        n = len(self.row.tile) // 2
-        size = max(1, GROUP // (3 * self.columns.tile * max(n_tiles * n_in, n_tiles * n_out, n_in * n_out)))
-        return [slice(first, min(first + size, n)) for first in range(0, n, size)]
-
-
-def each(matrix: torch.Tensor, batch: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
-    """The matrix times each matrix of the batch."""
-    return torch.bmm(matrix.expand(len(batch), -1, -1), batch, out=out)
-
-
-def kernel_spectrum(weight: torch.Tensor, tiling: Tiling) -> torch.Tensor:
-    """What the spectra of tiles are multiplied by: (V, 3 T', C, D)."""
-    (n_out, n_in), pairs = weight.shape[:2], tiling.kernel_pairs(weight)
-    spectrum = weight.new_empty(len(pairs), len(tiling.column.kernel), n_in, n_out)
-    for into, one in zip(spectrum, pairs, strict=True):
-        into.copy_((tiling.column.kernel @ one).view(-1, n_out, n_in).transpose(1, 2))
-    return spectrum
+# What a convolution takes, in multiplications of a direct one; measured with two threads of a processor with AVX-512.
+PRODUCT = 1.6  # a multiplication of spectra
+TRANSFORM = 2.5  # a multiplication in a transform
+MOVED = 12.0  # a number of a tile's spectrum that is written or read
+LOADED = 40.0  # a number of the kernels' spectrum
+CALL = 4e5  # the steps, however small they are
+LARGEST_TILE = 36
+OBLONG = 1.5  # largest ratio of a tile's sides
+KEPT = 2  # spectra that a layer keeps, of tiles of different sizes
 
 
 class _Convolution(torch.autograd.Function):
@@ -210,100 +34,98 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, maps, weight, bias, tiling: Tiling, spectrum=None) -> torch.Tensor:
         ctx.save_for_backward(maps, weight)
         ctx.tiling = tiling
-        (n_out, n_in), (height, width) = weight.shape[:2], maps.shape[2:]
-        padded, (row, column) = tiling.padded(maps), (tiling.row, tiling.column)
+        (n_out, n_in), (row, column) = weight.shape[:2], (tiling.row, tiling.column)
+        to_triples, padded = tripled(column.tile), tiling.padded(maps)
         kernels = tiling.kernel_pairs(weight) if spectrum is None else spectrum
-        grid = maps.new_empty(len(maps), *tiling.grid, n_out)
+        convolved = torch.empty((len(maps), n_out, *maps.shape[2:]), memory_format=torch.channels_last)
         for people, around, inside in tiling.chunks(len(maps), max(n_in, n_out)):
-            pairs, blocks = tiling.tile_pairs(padded[people, around]), tiling.blocks(grid[people, inside])
-            n_tiles = blocks[0, 0, ..., 0].numel()
-            found = maps.new_empty(len(pairs), len(column.result), n_tiles * n_out)
+            pairs = tiling.tile_pairs(padded[people, around])
+            n_tiles = pairs.shape[2] // n_in
+            found = pairs.new_empty(len(pairs), len(column.result), n_tiles * n_out)
             for group in tiling.groups(n_tiles, n_in, n_out):
                 if spectrum is None:
-                    kernel = each(column.kernel, kernels[group]).view(-1, n_out, n_in).transpose(1, 2)
+                    kernel = each(column.kernel, kernels[group]).view(-1, 2, n_out, n_in).transpose(2, 3)
                 else:
-                    kernel = spectrum[group].flatten(0, 1)
-                triples = each(column.tile, pairs[group]).view(-1, n_tiles, n_in)
-                products = torch.bmm(triples, kernel).view(len(pairs[group]), -1, n_tiles * n_out)
+                    kernel = kernels[group].flatten(0, 1)
+                triples = each(to_triples, pairs[group]).view(len(kernel), 3, n_tiles, n_in)
+                products = multiply(triples, kernel).view(-1, len(column.tile), n_tiles * n_out)
                 each(column.result, products, out=found[group])
-            cells = (row.result @ found.view(row.result.shape[1], -1)).view(blocks.shape)
-            torch.add(cells, 0 if bias is None else bias, out=blocks)
-        return grid[:, :height, :width].permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+            tiles = row.result @ found.view(row.result.shape[1], -1)
+            for cells, place in tiling.cells(tiles, convolved.permute(0, 2, 3, 1)[people, inside]):
+                torch.add(cells, 0 if bias is None else bias, out=place)
+        return convolved
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor):
         (maps, weight), tiling = ctx.saved_tensors, ctx.tiling
-        (n_out, n_in), (height, width) = weight.shape[:2], maps.shape[2:]
+        (n_out, n_in), (row, column) = weight.shape[:2], (tiling.row, tiling.column)
         to_maps, to_weight, to_bias = ctx.needs_input_grad[:3]
-        (row, column), (high, wide) = (tiling.row, tiling.column), tiling.grid
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        grid = functional.pad(gradient, (0, wide - width, 0, high - height)).permute(0, 2, 3, 1)
-        padded, kernels = tiling.padded(maps), tiling.kernel_pairs(weight)
+        to_triples, padded, kernels = tripled(column.result.t()), tiling.padded(maps), tiling.kernel_pairs(weight)
         sums, kernel_sums = torch.zeros_like(padded) if to_maps else None, torch.zeros_like(kernels)
         for people, around, inside in tiling.chunks(len(maps), max(n_in, n_out)):
-            pairs, blocks = tiling.tile_pairs(padded[people, around]), tiling.blocks(grid[people, inside])
-            n_tiles = blocks[0, 0, ..., 0].numel()
-            back = (row.result.t() @ blocks.reshape(len(row.result), -1)).view(len(pairs), -1, n_tiles * n_out)
+            pairs = tiling.tile_pairs(padded[people, around])
+            n_tiles = pairs.shape[2] // n_in
+            tiles = pairs.new_empty(len(row.result), tiling.columns.step * n_tiles * n_out)
+            if not tiling.exact:
+                tiles.zero_()
+            for cells, place in tiling.cells(tiles, gradient.permute(0, 2, 3, 1)[people, inside]):
+                cells.copy_(place)
+            back = (row.result.t() @ tiles).view(len(pairs), -1, n_tiles * n_out)
             for group in tiling.groups(n_tiles, n_in, n_out):
-                products = each(column.result.t(), back[group]).view(-1, n_tiles, n_out)
+                triples = each(to_triples, back[group]).view(-1, 3, n_tiles, n_out)
                 if to_weight:
-                    triples = each(column.tile, pairs[group]).view(-1, n_tiles, n_in)
-                    found = torch.bmm(products.transpose(1, 2), triples).view(len(pairs[group]), -1, n_out * n_in)
-                    kernel_sums[group].baddbmm_(column.kernel.t().expand(len(found), -1, -1), found)
+                    spectrum = each(column.tile, pairs[group]).view(-1, 2 * n_tiles, n_in)
+                    tiling.add_kernels(kernel_sums[group], spectrum, triples)
                 if to_maps:
-                    kernel = each(column.kernel, kernels[group]).view(-1, n_out, n_in)
-                    found = torch.bmm(products, kernel).view(len(pairs[group]), -1, n_tiles * n_in)
-                    each(column.tile.t(), found, out=pairs[group])
+                    kernel = each(column.kernel, kernels[group]).view(-1, 2, n_out, n_in)
+                    products = multiply(triples, kernel, sign=-1).view(-1, len(column.tile), n_tiles * n_in)
+                    each(column.tile.t(), products, out=pairs[group])
             if sums is not None:
                 tiling.add_up(row.tile.t() @ pairs.view(len(row.tile), -1), sums[people, around])
-        wanted = None
-        if sums is not None:
-            (top, _), (left, _) = tiling.rows.padding, tiling.columns.padding
-            wanted = sums[:, top : top + height, left : left + width].permute(0, 3, 1, 2)
         return (
-            wanted,
+            None if sums is None else tiling.middle(sums),
             tiling.kernel_gradient(kernel_sums, weight) if to_weight else None,
             gradient.sum((0, 2, 3)) if to_bias else None,
-            None,
-            None,
+            *[None] * 2,
         )
 
 
-# -- which way is faster --------------------------------------------------------------------------------------------
-
-
 def direct_cost(maps: torch.Size, weight: torch.Size) -> float:
-    """Time of a direct convolution, in multiplications of a large matrix product."""
-    n, _, height, width = maps
-    return n * height * width * math.prod(weight)
+    """What a direct convolution takes: its multiplications."""
+    return maps[0] * maps[2] * maps[3] * math.prod(weight)
 
 
-def fft_cost(n: int, n_out: int, n_in: int, tiling: Tiling, cached: bool) -> float:
-    """Time of a convolution by way of spectra, in multiplications of a large matrix product."""
-    rows, columns = tiling
-    tiles, pairs = n * rows.number * columns.number, 2 * (rows.tile // 2 + 1)
+def fft_cost(maps: torch.Size, weight: torch.Size, tiling: Tiling, cached: bool) -> float:
+    """What a convolution by way of spectra takes, with the kernels' spectrum at hand or without."""
+    (n_out, n_in), (rows, columns) = weight[:2], tiling
+    tiles, pairs = maps[0] * rows.number * columns.number, 2 * (rows.tile // 2 + 1)
     triples = pairs // 2 * 3 * columns.tile
-    products = triples * tiles * n_in * n_out
     into = pairs * columns.tile * (rows.tile + 3 * columns.tile)
     back = pairs * columns.step * (rows.step + 3 * columns.tile)
-    moved = (triples + rows.tile * columns.tile) * tiles * (n_in + n_out) + triples * n_in * n_out
     kernels = 0 if cached else n_in * n_out * pairs * columns.kernel * (rows.kernel + 3 * columns.tile)
-    return products + TRANSFORM * (tiles * (n_in * into + n_out * back) + kernels) + MOVED * moved + CALL
+    return (
+        PRODUCT * triples * tiles * n_in * n_out
+        + TRANSFORM * (tiles * (n_in * into + n_out * back) + kernels)
+        + MOVED * (triples + rows.tile * columns.tile) * tiles * (n_in + n_out)
+        + LOADED * triples * n_in * n_out
+        + CALL
+    )
 
 
 @lru_cache(maxsize=1024)
 def best_tiling(maps: torch.Size, weight: torch.Size, cached: bool) -> tuple[Tiling, float]:
-    """The cheapest tiles for maps (N, C, h, w) and kernels (D, C, k, l), and their cost."""
-    (n, _, *sizes), (n_out, n_in, *kernels) = maps, weight
-    choices = []
-    for size, kernel in zip(sizes, kernels, strict=True):
-        steps = {-(-size // count) for count in range(1, size + 1)}
-        choices.append([Axis(size, kernel, step) for step in sorted(steps) if step + kernel - 1 <= LARGEST_TILE])
-    tilings = [Tiling(rows, columns) for rows in choices[0] for columns in choices[1]]
-    costs = [fft_cost(n, n_out, n_in, tiling, cached) for tiling in tilings]
-    best = min(range(len(costs)), key=costs.__getitem__)
-    return tilings[best], costs[best]
+    """The cheapest tiles for maps (N, C, h, w) and kernels (D, C, k, l), and what they take."""
+    axes = []
+    for size, kernel in zip(maps[2:], weight[2:], strict=True):
+        most = max(LARGEST_TILE, 2 * kernel)
+        steps = sorted({-(-size // number) for number in range(1, size + 1)})
+        axes.append([Axis(size, kernel, step) for step in steps if step + kernel - 1 <= most])
+    tilings = [Tiling(*pair) for pair in product(*axes)]
+    squarish = [tiling for tiling in tilings if max(tiling.tile) <= OBLONG * min(tiling.tile)]
+    costs = {tiling: fft_cost(maps, weight, tiling, cached) for tiling in squarish or tilings}
+    return min(costs.items(), key=lambda entry: entry[1])
 
 
 def conv2d_fft(maps: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
@@ -386,7 +208,7 @@ class LargeConv2d(nn.Conv2d):
         """Tiles of the spectra; None for a direct convolution."""
         if self.method not in ("auto", "fft"):
             raise ValueError(f"method must be 'auto', 'direct' or 'fft'; got {self.method!r}")
-        if maps.dim() != 4 or not maps.numel() or not _spectra_can(maps, self.weight):
+        if not _spectra_can(maps, self.weight) or maps.dim() != 4 or not maps.numel():
             return None
         tiling, cost = best_tiling(maps.shape, self.weight.shape, not torch.is_grad_enabled())
         return tiling if self.method == "fft" or cost < direct_cost(maps.shape, self.weight.shape) else None
@@ -412,6 +234,7 @@ class LargeConv2d(nn.Conv2d):
 
 def _spectra_can(maps: torch.Tensor, weight: torch.Tensor) -> bool:
     """Whether spectra are for these maps, here and now."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export():
+        return False
     plain = all(one.dtype == torch.float32 and one.device.type == "cpu" for one in (maps, weight))
-    written_down = torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export()
-    return plain and not written_down and not torch.is_autocast_enabled("cpu")
+    return plain and not torch.is_autocast_enabled("cpu")
