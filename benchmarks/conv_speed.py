@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,11 +31,10 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
 from benchmarks.results_file import write_json
-from posemachines.conv import fft
+from posemachines.conv import fft, spectra
 from posemachines.conv.fft import LargeConv2d
 from posemachines.conv.networks import PoseNetwork, build_network
 from posemachines.conv.onnx import export_network
-from posemachines.conv.spectra import Tiling
 from posemachines.conv.targets import normalise
 from posemachines.cost import machine_description, versions
 
@@ -130,16 +129,15 @@ def plain(network: PoseNetwork) -> PoseNetwork:
     return network
 
 
-def session_of(network: PoseNetwork, crops: torch.Tensor, options: argparse.Namespace) -> Work:
-    """ONNX Runtime on the exported network, for these crops."""
+def runtime(network: PoseNetwork, side: int, options: argparse.Namespace) -> Callable[[torch.Tensor], np.ndarray]:
+    """ONNX Runtime on the exported network: crops -> the last stage's beliefs."""
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads, settings.inter_op_num_threads = options.threads, 1
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "network.onnx"
-        export_network(network, file, size=tuple(crops.shape[1:3]))
+        export_network(network, file, size=(side, side))
         session = onnxruntime.InferenceSession(str(file), settings, providers=["CPUExecutionProvider"])
-    images = crops.numpy()
-    return lambda: session.run(None, {"images": images})[0]
+    return lambda crops: session.run(None, {"images": crops.numpy()})[0]
 
 
 @torch.inference_mode()
@@ -155,7 +153,7 @@ def draw(people: int, side: int) -> torch.Tensor:
 
 
 def largest_difference(works: Works) -> float:
-    """Largest difference between ours and the others' beliefs; AssertionError where it is more than rounding."""
+    """Largest difference between our beliefs and the others'; AssertionError where it is more than rounding."""
     ours = works["ours"]()
     largest = max(float(np.abs(ours - work()).max()) for name, work in works.items() if name != "ours")
     assert largest <= TOLERANCE, f"beliefs of the same weights differ by {largest}"
@@ -163,18 +161,20 @@ def largest_difference(works: Works) -> float:
 
 
 def compare_inference(
-    title: str, network: PoseNetwork, crops: torch.Tensor, options: argparse.Namespace
+    title: str, network: PoseNetwork, side: int, batches: Sequence[int], options: argparse.Namespace
 ) -> Iterator[dict]:
-    """One entry a competitor, for the beliefs of these crops."""
-    network = network.eval()
-    works = {
-        "ours": partial(beliefs, network, crops),
-        "ONNX Runtime": session_of(network, crops, options),
-        "PyTorch": partial(beliefs, plain(network), crops, contiguous=True),
-    }
-    difference, times = largest_difference(works), take_turns(works, options)
-    for rival in ("ONNX Runtime", "PyTorch"):
-        yield entry(title, rival, times, difference)
+    """One entry a batch and competitor, for the last stage's beliefs."""
+    exported, own = runtime(network, side, options), plain(network)
+    for people in batches:
+        crops = draw(people, side)
+        works = {
+            "ours": partial(beliefs, network, crops),
+            "ONNX Runtime": partial(exported, crops),
+            "PyTorch": partial(beliefs, own, crops, contiguous=True),
+        }
+        difference, times = largest_difference(works), take_turns(works, options)
+        for rival in ("ONNX Runtime", "PyTorch"):
+            yield entry(f"{title}, {people} at a time", rival, times, difference)
 
 
 # -- a step of training ---------------------------------------------------------------------------------------------
@@ -238,7 +238,7 @@ def layers_of(network: PoseNetwork, crops: torch.Tensor) -> Counter[tuple[LargeC
     return counts
 
 
-def multiplications(maps: torch.Size, weight: torch.Size, tiling: Tiling) -> int:
+def multiplications(maps: torch.Size, weight: torch.Size, tiling: spectra.Tiling) -> int:
     """Those that a convolution by way of spectra carries out, with the kernels' spectrum at hand."""
     (rows, columns), (row, column), (n_out, n_in) = tiling, (tiling.row, tiling.column), weight[:2]
     tiles, frequencies = maps[0] * rows.number * columns.number, len(row.tile) // 2
@@ -256,9 +256,10 @@ def measure_layer(layer: LargeConv2d, shape: torch.Size, options: argparse.Names
         one.method = way
     times = medians({way: partial(one, maps) for way, one in ways.items()}, options)
     tiling, cost = fft.best_tiling(shape, layer.weight.shape, True)
-    direct = fft.direct_cost(shape, layer.weight.shape)
+    direct = shape[0] * shape[2] * shape[3] * layer.weight.numel()
     actual = {"direct": direct, "fft": multiplications(shape, layer.weight.shape, tiling)}
-    chosen = "fft" if cost < direct else "direct"
+    gain = fft.direct_cost(shape, layer.weight.shape) / cost
+    chosen = "fft" if gain > 1 else "direct"
     expected = functional.conv2d(maps, layer.weight, layer.bias, padding=layer.padding)
     return {
         "maps": tuple(shape),
@@ -267,7 +268,7 @@ def measure_layer(layer: LargeConv2d, shape: torch.Size, options: argparse.Names
         "chosen": chosen,
         "ms": times | {"chosen": times[chosen]},
         "ratio": times["direct"] / times[chosen],
-        "expected_ratio": max(1.0, direct / cost),
+        "expected_ratio": max(1.0, gain),
         "gflops_as_if_direct": {way: 2e-6 * direct / times[way] for way in ways},
         "gflops": {way: 2e-6 * actual[way] / times[way] for way in ways},
         "difference": float((ways["fft"](maps) - expected).abs().max()),
@@ -314,16 +315,13 @@ def measure(options: argparse.Namespace) -> dict:
     network.initialise("he")
     lite = build_network("lite", n_maps=options.maps, n_stages=options.lite_stages).eval()
     lite.bake()
-    crop = draw(1, options.crop)
     with threads(options.threads):
-        comparisons = list(compare_inference("net A, one crop", network, crop, options))
+        comparisons = list(compare_inference("net A", network, options.crop, [1], options))
         layers = [
             measure_layer(layer, shape, options) | {"times": number}
-            for (layer, shape), number in layers_of(network, crop).items()
+            for (layer, shape), number in layers_of(network, draw(1, options.crop)).items()
         ]
-        for people in options.lite_batches:
-            crops = draw(people, options.lite_crop)
-            comparisons += compare_inference(f"cpm-lite, {people} at a time", lite, crops, options)
+        comparisons += compare_inference("cpm-lite", lite, options.lite_crop, options.lite_batches, options)
         comparisons.append(compare_training(network, options))
         return {"comparisons": comparisons, "layers": layers, "peak_gflops": measure_peak(options)}
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from ._checks import check_images
+from ._gathering import Gathering, seen_region
 from .beliefs import decode, flip_beliefs
-from .crops import box_frame, crop_transform, cut_crop, read_photo, to_crop, to_photo, to_rgb
+from .crops import box_frame, crop_transform, cut_crop, read_photo, to_photo, to_rgb
 
 __all__ = [
     "PUBLISHED_FACTORS",
@@ -35,7 +35,6 @@ PHOTO_FILL = 1.0  # and of a whole photo
 PUBLISHED_FILL = 0.8  # of the photo's height, in the published test on Leeds Sports Pose
 PUBLISHED_FACTORS = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
 PUBLISHED_SIZE, USUAL_SIZE = 368, 128  # px; sides of crops
-CUBIC = -0.5  # parameter of the cubic kernel: of MATLAB, as published, and with less of a bias at peaks than -0.75
 
 
 # -- frames ---------------------------------------------------------------------------------------------------------
@@ -187,7 +186,7 @@ def predict_photo(
     seen = _Seen(machine, flip, stage, own_scales=not faithful)
     frames = [_transforms(c, s, size, fill, factors) for c, s in zip(centres, scales, strict=True)]
     for transforms in frames:
-        _region(photo, transforms, size)  # a person outside the photo is an error, whichever way is taken
+        seen_region(photo, transforms, size)  # a person outside the photo is an error, whichever way is taken
     if len(factors) == 1 and not faithful:
         transforms = np.concatenate(frames)
         joints, scores = decode(seen.beliefs(_cut(photo, transforms, size)), stride=seen.stride, refine=refine)
@@ -250,7 +249,7 @@ def photo_beliefs(
     size = _size(machine, size, False)
     seen = _Seen(machine, flip, stage)
     transforms = _transforms(centre, scale, size, fill, factors)
-    gather = _Gathering.of(photo, transforms, size, seen.stride, upsample)
+    gather = Gathering.of(photo, transforms, size, seen.stride, upsample)
     beliefs = seen.beliefs(_cut(photo, transforms, size))
     maps = np.empty((beliefs.shape[1], *gather.shape), np.float32)
     for channel, out in enumerate(maps):
@@ -361,95 +360,9 @@ class _Seen:
         raise ValueError(f"stage {self.stage} is asked for, but the machine has fewer stages")
 
 
-# -- from cells to pixels of the photo ------------------------------------------------------------------------------
-
-
-def _region(photo: np.ndarray, transforms: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """First (x, y) and last (x, y) pixel of the photo that the largest of some concentric crops shows."""
-    widest = transforms[transforms[:, 0, 0].argmin()]
-    edges = to_photo(np.array([[-0.5, -0.5], [size - 0.5, size - 0.5]]), widest)
-    first = np.maximum(np.ceil(edges[0] - 1e-6), 0)
-    last = np.minimum(np.floor(edges[1] + 1e-6), np.array(photo.shape[1::-1]) - 1)
-    if (first > last).any():
-        raise ValueError(
-            f"the person's crop spans {edges[0].round(1).tolist()} to {edges[1].round(1).tolist()} (x, y) and so lies "
-            f"outside the photo of {photo.shape[1]} x {photo.shape[0]} px; check centre and scale"
-        )
-    return first.astype(int), last.astype(int)
-
-
-def _weights(places: np.ndarray, n_cells: int, upsample: str) -> np.ndarray:
-    """How much each cell counts at places in cells, (n, n_cells); zero outside the grid, whose border is repeated."""
-    kernels = {"cubic": (_cubic, (-1, 0, 1, 2)), "linear": (_linear, (0, 1))}
-    if upsample not in kernels:
-        raise ValueError(f"upsample must be one of {', '.join(kernels)}; got {upsample!r}")
-    kernel, taps = kernels[upsample]
-    first = np.floor(places).astype(int)
-    weights = np.zeros((len(places), n_cells), np.float32)
-    for tap in taps:
-        cells = (first + tap).clip(0, n_cells - 1)
-        np.add.at(weights, (np.arange(len(places)), cells), kernel(np.abs(places - first - tap)))
-    weights[~_inside(places, n_cells)] = 0
-    return weights
-
-
-def _inside(places: np.ndarray, n_cells: int) -> np.ndarray:
-    return (places >= -0.5 - 1e-6) & (places <= n_cells - 0.5 + 1e-6)
-
-
-def _linear(distance: np.ndarray) -> np.ndarray:
-    return np.maximum(1 - distance, 0)
-
-
-def _cubic(distance: np.ndarray) -> np.ndarray:
-    near = ((CUBIC + 2) * distance - (CUBIC + 3)) * distance**2 + 1
-    far = ((CUBIC * distance - 5 * CUBIC) * distance + 8 * CUBIC) * distance - 4 * CUBIC
-    return np.where(distance <= 1, near, np.where(distance < 2, far, 0))
-
-
-@dataclass(frozen=True)
-class _Gathering:
-    """Averages maps of several crops over one region of the photo.
-
-    Crops are neither turned nor sheared, so a map there is ``rows @ map @ columns.T`` with one small matrix an axis.
-    """
-
-    offset: tuple[int, int]
-    shape: tuple[int, int]
-    rows: np.ndarray  # (K, height, h)
-    columns: np.ndarray  # (width, K * w), divided by K
-    covered: tuple[np.ndarray, np.ndarray]  # bool (height, K) and (width, K)
-
-    @classmethod
-    def of(cls, photo: np.ndarray, transforms: np.ndarray, size: int, stride: int, upsample: str) -> _Gathering:
-        """For crops of `size` px that `transforms` (K, 2, 3) describe."""
-        first, last = _region(photo, transforms, size)
-        n_cells = size // stride
-        along_axis, covered = [], []
-        for axis in (0, 1):
-            pixels = np.zeros((last[axis] - first[axis] + 1, 2))
-            pixels[:, axis] = np.arange(first[axis], last[axis] + 1)
-            places = [(to_crop(pixels, each)[:, axis] - (stride - 1) / 2) / stride for each in transforms]
-            along_axis.append([_weights(each, n_cells, upsample) for each in places])
-            covered.append(np.stack([_inside(each, n_cells) for each in places], 1))
-        columns = np.concatenate(along_axis[0], axis=1) / np.float32(len(transforms))
-        shape = len(covered[1]), len(covered[0])
-        offset = int(first[0]), int(first[1])
-        return cls(offset, shape, np.stack(along_axis[1]), columns, (covered[1], covered[0]))
-
-    def average(self, maps: np.ndarray, *, out: np.ndarray) -> None:
-        """Mean of one channel's maps (K, h, w) over the region; zero where a crop does not reach."""
-        np.matmul(np.concatenate(list(self.rows @ maps), axis=1), self.columns.T, out=out)
-
-    def outside(self) -> np.ndarray:
-        """Share of the crops that do not reach each pixel."""
-        rows, columns = (each.astype(np.float32) for each in self.covered)
-        return 1 - rows @ columns.T / rows.shape[1]
-
-
 def _peaks(seen: _Seen, photo: np.ndarray, transforms: np.ndarray, size: int, refine: bool):
     """Joints (P, 2) and scores (P,) of one person, found in the photo; holds one part's map at a time."""
-    gather = _Gathering.of(photo, transforms, size, seen.stride, "cubic")
+    gather = Gathering.of(photo, transforms, size, seen.stride, "cubic")
     beliefs = seen.beliefs(_cut(photo, transforms, size))
     part_map = np.zeros((1, 2, *gather.shape), np.float32)  # and a background, which is not looked at
     found = []

@@ -85,7 +85,7 @@ LAYERS = [  # lowest first; a module imports from its own line or from lines abo
     {"_checks", "_replacing", "skeleton", "progress"},
     {"crops", "beliefs"},
     {"stage", "metrics", "datasets", "views"},
-    {"training", "testing", "cost", "checkpoint", "photos"},
+    {"training", "testing", "cost", "checkpoint", "photos", "_gathering"},
     {"machine"},
     {"forest", "conv"},
     {"files", "evaluation", "_plots"},

@@ -17,10 +17,11 @@ from .spectra import Axis, Tiling, each, kernel_spectrum, multiply, tripled
 __all__ = ["LargeConv2d", "conv2d_fft"]
 
 # What a convolution takes, in multiplications of a direct one; measured with two threads of a processor with AVX-512.
-PRODUCT = 1.6  # a multiplication of spectra
-TRANSFORM = 2.5  # a multiplication in a transform
-MOVED = 12.0  # a number of a tile's spectrum that is written or read
-LOADED = 40.0  # a number of the kernels' spectrum
+WEIGHT = 100.0  # a weight of a direct convolution, which is laid out anew each time
+PRODUCT = 1.35  # a multiplication of spectra
+TRANSFORM = 3.0  # a multiplication in a transform
+MOVED = 28.0  # a number of a tile's spectrum that is written or read
+LOADED = 45.0  # a number of the kernels' spectrum
 CALL = 4e5  # the steps, however small they are
 LARGEST_TILE = 36
 OBLONG = 1.5  # largest ratio of a tile's sides
@@ -93,8 +94,8 @@ class _Convolution(torch.autograd.Function):
 
 
 def direct_cost(maps: torch.Size, weight: torch.Size) -> float:
-    """What a direct convolution takes: its multiplications."""
-    return maps[0] * maps[2] * maps[3] * math.prod(weight)
+    """What a direct convolution takes."""
+    return (maps[0] * maps[2] * maps[3] + WEIGHT) * math.prod(weight)
 
 
 def fft_cost(maps: torch.Size, weight: torch.Size, tiling: Tiling, cached: bool) -> float:

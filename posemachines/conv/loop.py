@@ -100,15 +100,15 @@ class TrainingRun:
         total = sum(phase.epochs for phase in self.phases) * self.batches.per_epoch
         content = self._read_checkpoint() if self.world.leads else None
         content = self.world.share(content)
+        done = 0 if content is None else content["step"]
         log = TrainingLog(self.settings.log if self.world.leads else None)
         try:
             with (
                 torch.random.fork_rng(devices=self._cuda_devices()),
-                progress((), "training", shown=verbose and self.world.leads, total=total) as bar,
+                progress((), "training", shown=verbose and self.world.leads, total=total, done=done) as bar,
             ):
                 for number in range(0 if content is None else content["phase"], len(self.phases)):
                     self._start(number, content)
-                    bar.update(self.step - bar.n)
                     while self.epoch < self.phases[number].epochs:
                         self._run_epoch(bar, log)
                     content = None
