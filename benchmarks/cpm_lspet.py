@@ -1,6 +1,7 @@
 """Train the Convolutional Pose Machine that comes with the library on the photographs of LSPET, and measure it.
 
-    python benchmarks/cpm_lspet.py --root DIR
+    python benchmarks/cpm_lspet.py --root DIR --epochs 44 --model runs/first.safetensors --output runs/first.json
+    python benchmarks/cpm_lspet.py --root DIR --epochs 26 --start runs/first.safetensors runs/first.json
 
 Trains on photographs 1..8000 and measures on 8001..9000: accuracy stage by stage, alone and averaged with the mirror
 image, calibration of the beliefs, and the cost of training. A run that was broken off and is repeated goes on where it
@@ -35,6 +36,7 @@ RECIPE = {
     "batch_size": 32, "learning_rate": 4e-3, "weight_decay": 0.03, "warm_up": 0.05, "sigma": 6.25,
     "rotation": 45.0, "scale": (0.7, 1.3), "shift": 0.08, "colour": 0.3,
 }  # fmt: skip
+AGAIN = {"learning_rate": 2.5e-3, "rotation": 40.0, "scale": (0.75, 1.25), "colour": 0.2}  # of a second training
 PACKAGES = ("posemachines", "numpy", "torch")
 OWN = ("checkpoint", "log", "n_jobs", "verbose", "device", "precision")  # settings of a training, not of the machine
 
@@ -49,8 +51,13 @@ def train_machine(options: argparse.Namespace, train: Crops) -> tuple[ConvPoseMa
         options.stages, stage=stage, skeleton="lsp", flip=True, random_state=options.seed, verbose=True
     )
     folder.mkdir(parents=True, exist_ok=True)
+    start, before = None, []
+    if options.start is not None:
+        stage.set_params(**AGAIN)
+        start = posemachines.load(options.start[0])
+        before = json.loads(options.start[1].read_text(encoding="utf-8"))["trainings"]
     with measured() as cost:
-        machine.fit(train.X, train.y)
+        machine.fit(train.X, train.y, start=start)
     history = machine.stages_[0].history_
     plain = ConvStage().get_params(deep=False)
     for one in machine.stages_:
@@ -61,10 +68,16 @@ def train_machine(options: argparse.Namespace, train: Crops) -> tuple[ConvPoseMa
     return machine, {
         "train": len(train.X),
         "crop": CROP,
-        "recipe": machine.stages_[0].get_params(deep=False),
-        "training_seconds": round(sum(row["seconds"] for row in history), 1),
-        "peak_memory_mib": round(cost.peak_mib, 1),
-        "history": [{name: row[name] for name in ("epoch", "loss", "learning_rate")} for row in history],
+        "trainings": [
+            *before,
+            {
+                "command": shlex.join(["python", "benchmarks/cpm_lspet.py", *(options.arguments or sys.argv[1:])]),
+                "recipe": machine.stages_[0].get_params(deep=False),
+                "seconds": round(sum(row["seconds"] for row in history), 1),
+                "peak_memory_mib": round(cost.peak_mib, 1),
+                "history": [{name: row[name] for name in ("epoch", "loss", "learning_rate")} for row in history],
+            },
+        ],
         "computer": machine_description(),
         "versions": versions(PACKAGES),
     }
@@ -92,10 +105,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
     parser.add_argument("--checkpoint", type=Path, default=Path("runs/cpm_lspet"), help="folder of the training")
+    parser.add_argument(
+        "--start", type=Path, nargs=2, metavar=("MODEL", "RESULT"), help="train a machine of this script a second time"
+    )
     parser.add_argument("--measure", action="store_true", help="measure the model that is there again, do not train")
     parser.add_argument("--model", type=Path, default=Path("posemachines/pretrained/cpm_lspet.safetensors"))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/cpm_lspet.json"))
     options = parser.parse_args(arguments)
+    options.arguments = arguments
     n_train = 1 if options.measure else options.train
     train, test = load(options.root, n_train, options.test, options.jobs, size=CROP, after=options.after)
     if options.measure:
@@ -104,10 +121,9 @@ def main(arguments: list[str] | None = None) -> int:
         _, result = train_machine(options, train)
         if not join_world(cuda=False).leads:
             return 0
-        result["command"] = shlex.join(["python", "benchmarks/cpm_lspet.py", *(arguments or sys.argv[1:])])
     machine = posemachines.load(options.model)  # what is measured is what is shipped, in half precision
     result |= {"test": len(test.X), "file_bytes": options.model.stat().st_size, **describe(machine)}
-    result["calibration"] = calibration(machine, test, radius=result["recipe"]["sigma"] / machine.stride_)
+    result["calibration"] = calibration(machine, test, radius=RECIPE["sigma"] / machine.stride_)
     result |= accuracies(machine, test)
     write_json(result, options.output)
     return 0

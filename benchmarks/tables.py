@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import forest_tables
+from benchmarks import forest_tables, net_tables
 
 RESULTS = ROOT / "benchmarks" / "results"
 TABLES = {"figures": "compare_figures.json", "lspet": "compare_lspet.json"}
@@ -123,6 +123,8 @@ def fill(text: str) -> str:
         name, kind = match["name"].split()
         if name == "forest":
             return f"<!-- table: {match['name']} -->\n{fill_forest(kind)}\n<!-- end -->"
+        if name == "net":
+            return f"<!-- table: {match['name']} -->\n{fill_net(kind)}\n<!-- end -->"
         report = read(name)
         made = {
             "accuracy": lambda: f"{caption(report)}\n\n{markdown(HEADS, accuracy_rows(report))}",
@@ -146,6 +148,14 @@ def fill_forest(kind: str) -> str:
     }
     above = f"{forest_tables.size(result)}\n\n" if kind == "shipped" else ""
     return f"{above}{markdown(*rows[file](result))}\n\nMade by `{result['command']}`."
+
+
+def fill_net(kind: str) -> str:
+    """One of the nets' tables, with its command."""
+    file, rows = {"shipped": ("cpm_lspet", net_tables.accuracy), "speed": ("conv_speed", net_tables.speed)}[kind]
+    result = net_tables.read(file)
+    above = f"{net_tables.size(result)}\n\n" if kind == "shipped" else ""
+    return f"{above}{markdown(*rows(result))}\n\n{net_tables.made_by(result)}"
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import posemachines
-from benchmarks import forest_tables, tables
+from benchmarks import forest_tables, net_tables, tables
 
 project = "posemachines"
 author = "The posemachines developers"
@@ -53,21 +53,32 @@ def write_tables(_app):
         (folder / f"{name}.rst").write_text(text + "\n", encoding="utf-8")
 
 
-def write_forest_tables(_app):
-    """The tables of the forests' result files, as pages to include."""
-    results = {name: forest_tables.read(name) for name in forest_tables.FILES}
+def write_shipped_tables(_app):
+    """The tables of the other result files, as pages to include."""
+    results = {name: forest_tables.read(name) for name in (*forest_tables.FILES, *net_tables.FILES)}
     pages = {
         "pm_lspet": [
             forest_tables.size(results["pm_lspet"]),
             tables.list_table(*forest_tables.accuracy(results["pm_lspet"])),
             tables.list_table(*forest_tables.calibration(results["pm_lspet"])),
         ],
+        "cpm_lspet": [
+            net_tables.size(results["cpm_lspet"]),
+            tables.list_table(*net_tables.accuracy(results["cpm_lspet"])),
+            tables.list_table(*net_tables.calibration(results["cpm_lspet"])),
+        ],
+        "conv_speed": [
+            tables.list_table(*net_tables.speed(results["conv_speed"])),
+            net_tables.peak(results["conv_speed"]),
+            tables.list_table(*net_tables.layers(results["conv_speed"])),
+        ],
         "pm_ablation": [tables.list_table(*forest_tables.ablation(results["pm_ablation"]))],
         "forest_learners": [tables.list_table(*forest_tables.learners(results["forest_learners"]))],
         "forest_speed": [tables.list_table(*forest_tables.speed(results["forest_speed"]))],
     }
     for name, parts in pages.items():
-        text = "\n\n".join([*parts, f"Made by::\n\n    {results[name]['command']}"]).replace("@", "\\@")
+        made_by = "\n    ".join(net_tables.commands(results[name]))
+        text = "\n\n".join([*parts, f"Made by::\n\n    {made_by}"]).replace("@", "\\@")
         (ROOT / "docs" / "generated" / f"{name}.rst").write_text(text + "\n", encoding="utf-8")
 
 
@@ -81,4 +92,4 @@ def visit_math(self, node):
 def setup(app):
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.connect("builder-inited", write_tables)
-    app.connect("builder-inited", write_forest_tables)
+    app.connect("builder-inited", write_shipped_tables)

@@ -1,4 +1,6 @@
 import copy
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
+import posemachines
 from posemachines import (
     ConvPoseMachine,
     ConvStage,
@@ -18,11 +21,12 @@ from posemachines import (
     load,
 )
 from posemachines.beliefs import decode, flip_beliefs
-from posemachines.datasets import draw_figures
-from posemachines.metrics import reference_length
+from posemachines.datasets import draw_figures, load_lspet
+from posemachines.metrics import normalised_distances, pooled_pck, reference_length
 from posemachines.testing import make_dots
 from tests.test_stage import ColourStage
 
+ROOT = Path(posemachines.__file__).parent
 FOREST = ForestStage(n_rounds=4, min_samples_leaf=4, n_jobs=1)
 NET = ConvStage(epochs=2, device="cpu")
 
@@ -276,15 +280,37 @@ def test_composites_are_shown_when_asked_for(dots):
         np.testing.assert_array_equal(few, many[:, :4])
 
 
-def test_the_shipped_machine_predicts(tmp_path):
-    machine = PoseMachine.from_pretrained("lspet")
+@pytest.mark.parametrize(("kind", "side", "megabytes"), [(PoseMachine, 128, 12), (ConvPoseMachine, 160, 14)])
+def test_the_shipped_machines_predict(kind, side, megabytes, tmp_path):
+    machine = kind.from_pretrained("lspet")
     people = draw_figures(3, random_state=0)
-    joints, beliefs = machine.predict_scores(people.crops(128).X)
+    joints, beliefs = machine.predict_scores(people.crops(side).X)
     assert joints.shape == (3, 14, 2)
-    assert ((beliefs > 0) & (beliefs < 1)).all()
+    assert ((beliefs > 0) & (beliefs < 1.1)).all()
     assert machine.skeleton_.name == "lsp"
+    assert machine.flip
+    (shipped,) = (ROOT / "pretrained").glob(f"{kind._shipped}lspet.*")
+    assert shipped.stat().st_size < megabytes * 1e6
     machine.save(tmp_path / "copy.npz")
-    np.testing.assert_array_equal(load(tmp_path / "copy.npz").predict(people.crops(128).X), joints)
+    np.testing.assert_array_equal(load(tmp_path / "copy.npz").predict(people.crops(side).X), joints)
+
+
+def test_the_shipped_machines_find_more_joints_stage_by_stage(lspet_root):
+    people = load_lspet(lspet_root)[8000:8120]
+    found = {}
+    for kind, side in ((PoseMachine, 128), (ConvPoseMachine, 160)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # joints outside their photos
+            X, y, _ = people.crops(side)
+        machine = kind.from_pretrained("lspet")
+        found[kind] = []
+        for joints in machine.staged_predict(X):
+            scale = reference_length(y, machine.skeleton_)
+            distances = normalised_distances(joints, y[..., :2], scale, visible=y[..., 2] > 0)
+            found[kind].append(pooled_pck(distances, 0.2))
+        assert found[kind][0] < found[kind][-1]
+    assert found[PoseMachine][-1] > 30
+    assert found[ConvPoseMachine][-1] > 55
 
 
 @pytest.mark.parametrize("name", ["elephants", "../pm_lspet", ""])
