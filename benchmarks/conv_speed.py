@@ -245,9 +245,9 @@ def multiplications(maps: torch.Size, weight: torch.Size, tiling: spectra.Tiling
     """Those that a convolution by way of spectra carries out, with the kernels' spectrum at hand."""
     (rows, columns), (row, column), (n_out, n_in) = tiling, (tiling.row, tiling.column), weight[:2]
     tiles, frequencies = maps[0] * rows.number * columns.number, len(row.tile) // 2
-    into = row.tile.numel() * columns.tile + frequencies * column.tile.numel()
+    into = row.tile.numel() * columns.tile + frequencies * spectra.tripled(column.tile).numel()
     back = row.result.numel() * columns.step + frequencies * column.result.numel()
-    return tiles * (n_in * into + n_out * back + frequencies * len(column.tile) * n_in * n_out)
+    return tiles * (n_in * into + n_out * back + 2 * frequencies * len(column.tile) * n_in * n_out)
 
 
 @torch.inference_mode()
