@@ -26,9 +26,9 @@ from baselines import MeanPose
 from benchmarks.results_file import write_json
 from posemachines import ConvPoseMachine, ConvStage, ForestStage, PeopleDataset, PoseMachine, SequentialMachine, Stacked
 from posemachines.conv import describe_device
-from posemachines.cost import machine_description, measured, milliseconds_per_image, versions
+from posemachines.cost import machine_description, measure_inference, measured, versions
 from posemachines.datasets import Crops, draw_figures, load_lsp, load_lspet
-from posemachines.evaluation import THRESHOLDS, bootstrap_difference, describe_reference, evaluate
+from posemachines.evaluation import THRESHOLDS, compare_machines, describe_reference, evaluate_machine
 from posemachines.report import Examples, write_html, write_pictures
 from posemachines.testing import SKELETON, make_dots
 
@@ -149,7 +149,8 @@ def run_machine(name: str, options: argparse.Namespace, train: Crops, test: Crop
     machine = MeanPose(skeleton=options.skeleton) if name == "mean" else build(name, options)
     with measured() as cost:
         machine.fit(train.X, train.y)
-    accuracy = evaluate(machine, test.X, test.y, transforms=test.transforms)
+    inference = measure_inference(machine, test.X, n_images=5 if options.quick else 30)
+    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms, training=train.y)
     stages = getattr(machine, "stages_", [])
     for stage in stages:
         if isinstance(stage, ConvStage):
@@ -163,8 +164,10 @@ def run_machine(name: str, options: argparse.Namespace, train: Crops, test: Crop
         "cost": {
             "training_seconds": round(cost.seconds, 2),
             "peak_memory_mib": round(cost.peak_mib, 1),
-            "ms_per_image": milliseconds_per_image(machine, test.X, n_images=5 if options.quick else 30),
+            "ms_per_image": inference["ms_per_image"],
             "complexity": machine.complexity(),
+            "training": cost.to_dict(),
+            "inference": inference,
             "file_bytes": file.stat().st_size,
         },
         "settings": [stage.get_params(deep=False) for stage in stages],
@@ -233,17 +236,6 @@ def describe(options: argparse.Namespace, people: PeopleDataset, command: str) -
     }
 
 
-def compare_last_stages(distances: dict[str, np.ndarray]) -> list[dict]:
-    """Paired bootstrap differences between the last stages of all pairs of machines, the later one first."""
-    names = list(distances)
-    return [
-        {"a": a, "b": b, "threshold": str(threshold), **bootstrap_difference(distances[a], distances[b], threshold)}
-        for later, a in enumerate(names)
-        for b in names[:later]
-        for threshold in (0.1, 0.2)
-    ]
-
-
 def table(report: dict, *, parts: bool = False) -> str:
     """The report as lines of text: machine x stage, then what each machine costs."""
     lines = [f"{'':30}{'stage':>6}{'PCK@0.1':>9}{'PCK@0.2':>9}   95 % interval @0.2"]
@@ -294,7 +286,7 @@ def run(options: argparse.Namespace, command: str, began: float) -> int:
         for name in names:
             print(f"\n{LABELS[name]}", flush=True)
             report["machines"][name], distances[name], machines[name] = run_machine(name, options, train, test)
-            report["differences"] = compare_last_stages(distances)
+            report["differences"] = compare_machines(distances)
             report["finished"] = name == names[-1]
             report["settings"]["total_seconds"] = round(time.perf_counter() - began, 1)
             write_report(report, machines, test, options.output)

@@ -21,7 +21,7 @@ from benchmarks.shipped import load
 from posemachines import ForestStage, PoseMachine, Stacked
 from posemachines.cost import machine_description, milliseconds_per_image, versions
 from posemachines.datasets import Crops
-from posemachines.evaluation import bootstrap_difference, evaluate
+from posemachines.evaluation import bootstrap_difference, evaluate_machine
 
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba", "xgboost-cpu")
 DEEP = {"boosting": False, "max_depth": 20, "min_samples_leaf": 8}
@@ -43,7 +43,7 @@ def run_learner(changes: dict, train, test, options: argparse.Namespace):
     began = time.perf_counter()
     machine.fit(train.X, train.y)
     seconds = time.perf_counter() - began
-    accuracy = evaluate(machine, test.X, test.y, transforms=test.transforms)
+    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms)
     stage = accuracy.to_dict()["stages"][0]
     file = options.output.with_suffix(".npz.tmp")
     machine.save(file)

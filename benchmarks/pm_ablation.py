@@ -23,7 +23,7 @@ from benchmarks.results_file import write_json
 from benchmarks.shipped import load
 from posemachines import ForestStage, PoseMachine, Stacked
 from posemachines.cost import machine_description, versions
-from posemachines.evaluation import bootstrap_difference, evaluate
+from posemachines.evaluation import bootstrap_difference, evaluate_machine
 
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba")
 VARIANTS: dict[str, dict] = {  # name -> what differs from the whole machine, of the stage or of the training
@@ -57,7 +57,7 @@ def run_variant(name: str, train, test, options: argparse.Namespace) -> dict:
     began = time.perf_counter()
     machine.fit(train.X, train.y)
     seconds = time.perf_counter() - began
-    accuracy = evaluate(machine, test.X, test.y, transforms=test.transforms)
+    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms)
     stages = [{key: stage[key] for key in ("stage", "pck", "interval")} for stage in accuracy.to_dict()["stages"]]
     distances = [np.round(stage, 4).tolist() for stage in accuracy.distances]
     return {

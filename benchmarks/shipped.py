@@ -11,7 +11,7 @@ import numpy as np
 from posemachines import SequentialMachine
 from posemachines.beliefs import pixels_to_cells
 from posemachines.datasets import Crops, load_lspet
-from posemachines.evaluation import evaluate
+from posemachines.evaluation import evaluate_machine
 from posemachines.metrics import normalised_distances, reference_length, reliability
 
 CROP = 128  # px, of the forest's crops
@@ -61,7 +61,7 @@ def accuracies(machine: SequentialMachine, test: Crops, names: Sequence[str] = t
     found = {}
     for name in names:
         machine.set_params(**VARIANTS[name])
-        found[name] = evaluate(machine, test.X, test.y, transforms=test.transforms).to_dict()
+        found[name] = evaluate_machine(machine, test.X, test.y, transforms=test.transforms).to_dict()
         for stage in found[name]["stages"]:
             pck, interval = stage["pck"], stage["interval"]
             print(

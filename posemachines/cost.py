@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
@@ -19,16 +19,50 @@ import numpy as np
 import psutil
 
 from ._checks import check_images
+from ._energy import EnergyMeter
 
-__all__ = ["Cost", "machine_description", "measured", "milliseconds_per_image", "versions"]
+__all__ = [
+    "Cost",
+    "machine_description",
+    "measure_inference",
+    "measured",
+    "milliseconds_per_image",
+    "versions",
+]
+
+_SAMPLE = 4  # images whose operations are counted
 
 
 @dataclass
 class Cost:
-    """What a block of code took: wall-clock seconds, and the peak of resident memory above its start, in MiB."""
+    """What a block of code took.
+
+    Attributes
+    ----------
+    seconds : float
+        By the clock on the wall.
+    peak_mib : float
+        Peak of resident memory above its start, in MiB.
+    joules : dict
+        By source, "cpu" and "gpu"; of everything that ran meanwhile. A source that cannot be read is missing.
+    device_peak_mib : float or None
+        Peak of torch's memory on the GPU above the start; None where torch has not used one.
+    """
 
     seconds: float = float("nan")
     peak_mib: float = float("nan")
+    joules: dict[str, float] = field(default_factory=dict)
+    device_peak_mib: float | None = None
+
+    def to_dict(self) -> dict:
+        """The attributes, rounded, ready for JSON; ``joules`` is None where no source tells."""
+        device = self.device_peak_mib
+        return {
+            "seconds": round(self.seconds, 3),
+            "peak_mib": round(self.peak_mib, 1),
+            "device_peak_mib": None if device is None else round(device, 1),
+            "joules": {source: round(value, 3) for source, value in self.joules.items()} or None,
+        }
 
 
 @contextmanager
@@ -47,16 +81,22 @@ def measured(*, every: float = 0.02) -> Iterator[Cost]:
 
     Notes
     -----
-    Memory of this process and its children, on the host; memory of a GPU is not counted.
+    ``peak_mib`` is memory of this process and its children on the host. Other threads that look at the same time slow
+    down what is measured a little: time single images by :func:`milliseconds_per_image`.
     """
     _give_back_memory()
     process, cost, stop = psutil.Process(), Cost(), threading.Event()
     start = peak = _resident(process)
+    device = _device_memory()
+    meter = EnergyMeter()
 
     def watch() -> None:
         nonlocal peak
+        rounds = 0
         while not stop.wait(every):
-            peak = max(peak, _resident(process))
+            peak, rounds = max(peak, _resident(process)), rounds + 1
+            if not rounds % 500:  # often enough for a counter that wraps around
+                meter.read()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -67,7 +107,25 @@ def measured(*, every: float = 0.02) -> Iterator[Cost]:
         cost.seconds = time.perf_counter() - began
         stop.set()
         watcher.join()
+        cost.joules = meter.read()
         cost.peak_mib = (max(peak, _resident(process)) - start) / 2**20
+        cost.device_peak_mib = _device_peak(device)
+
+
+def _device_memory() -> int | None:
+    """Bytes that torch holds on the GPU, from where on it looks for the peak; None where it has not used one."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is None or not cuda.is_available() or not cuda.is_initialized():
+        return None
+    cuda.reset_peak_memory_stats()
+    return int(cuda.memory_allocated())
+
+
+def _device_peak(start: int | None) -> float | None:
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is None or not cuda.is_available() or not cuda.is_initialized():
+        return None
+    return (int(cuda.max_memory_allocated()) - (start or 0)) / 2**20
 
 
 def _resident(process: psutil.Process) -> int:
@@ -109,13 +167,66 @@ def milliseconds_per_image(machine, X, *, repetitions: int = 3, n_images: int = 
     """
     images = check_images(X)[:n_images]
     machine.predict(images[:1])
-    times = []
-    for _ in range(repetitions):
-        for index in range(len(images)):
-            began = time.perf_counter()
-            machine.predict(images[index : index + 1])
-            times.append(1000 * (time.perf_counter() - began))
+    times = [
+        _milliseconds(machine, images[index : index + 1]) for _ in range(repetitions) for index in range(len(images))
+    ]
     return {"median": round(float(np.median(times)), 3), "p95": round(float(np.quantile(times, 0.95)), 3)}
+
+
+def _milliseconds(machine, images: np.ndarray) -> float:
+    began = time.perf_counter()
+    machine.predict(images)
+    return 1000 * (time.perf_counter() - began)
+
+
+def measure_inference(machine, X, *, repetitions: int = 3, n_images: int = 30) -> dict:
+    """What a fitted machine costs to run, one image at a time; the same measurement for every machine.
+
+    Parameters
+    ----------
+    machine : SequentialMachine
+        Fitted; anything with ``predict``. ``complexity`` and ``operations`` are asked where it has them.
+    X : uint8 ndarray of shape (N, H, W, 3)
+    repetitions : int, default=3
+        Rounds over the images.
+    n_images : int, default=30
+        How many of the images are used.
+
+    Returns
+    -------
+    dict
+        ``cold_ms``, the first call; ``ms_per_image``, ``median`` and ``p95`` of the warm ones; ``peak_mib`` and
+        ``device_peak_mib``, memory above that of the loaded machine; ``complexity``, numbers such as ``parameters`` and
+        ``nodes``; ``operations`` for one image, such as ``multiply_adds`` and ``node_visits``; ``joules_per_image`` by
+        source, or None; and ``n_images`` and ``repetitions``.
+
+    Notes
+    -----
+    The first call is cold only if the process has not run the machine before: kernels are compiled and memory is taken
+    once. Time is taken in rounds of its own, without anything that looks at memory. What the computer uses when idle is
+    in the energy.
+    """
+    images = check_images(X)[:n_images]
+    cold = _milliseconds(machine, images[:1])
+    warm = milliseconds_per_image(machine, images, repetitions=repetitions, n_images=n_images)
+    with measured(every=0.005) as cost:
+        for _ in range(repetitions):
+            for index in range(len(images)):
+                machine.predict(images[index : index + 1])
+    n_calls = repetitions * len(images)
+    joules = {source: round(value / n_calls, 5) for source, value in cost.joules.items()}
+    plain = cost.to_dict()
+    return {
+        "cold_ms": round(cold, 3),
+        "ms_per_image": warm,
+        "peak_mib": plain["peak_mib"],
+        "device_peak_mib": plain["device_peak_mib"],
+        "complexity": machine.complexity() if hasattr(machine, "complexity") else {},
+        "operations": machine.operations(images[:_SAMPLE]) if hasattr(machine, "operations") else {},
+        "joules_per_image": joules or None,
+        "n_images": len(images),
+        "repetitions": repetitions,
+    }
 
 
 def machine_description() -> dict[str, str | int | float]:

@@ -319,6 +319,32 @@ class SequentialMachine(_BaseComposition):
                 total[kind] = total.get(kind, 0) + number
         return total
 
+    def operations(self, X) -> dict[str, float]:
+        """What the fitted machine computes for one image, e.g. {"multiply_adds": n, "node_visits": m}.
+
+        Parameters
+        ----------
+        X : uint8 ndarray of shape (N, H, W, 3)
+            A few images; the result is the mean over them.
+
+        Returns
+        -------
+        dict
+            Summed over the stages that can tell, over the scales, and over the mirrored crop where `flip` asks for it.
+        """
+        X = check_images(X, stride=self.stride_)
+        views = [_resized(X, factor, self.stride_) for factor in self._checked_scales()]
+        if self.flip:
+            views += [np.ascontiguousarray(crops[:, :, ::-1]) for crops in views]
+        total: dict[str, float] = {}
+        for crops in views:
+            previous = None
+            for stage, beliefs in zip(self._fitted_stages(), self._batch_beliefs(crops), strict=True):
+                for kind, number in stage.operations(crops, previous).items():
+                    total[kind] = total.get(kind, 0) + number
+                previous = beliefs
+        return total
+
     # -- files ------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path, *, half: bool = False) -> None:

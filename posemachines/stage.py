@@ -177,6 +177,22 @@ class Stage(BaseEstimator, ABC):
         """Size of the fitted stage: {"parameters": n}, {"nodes": n}, or empty where it cannot tell."""
         return {}
 
+    def operations(self, images, previous=None) -> dict[str, float]:
+        """What the fitted stage computes for one image, the mean over those that are given.
+
+        Parameters
+        ----------
+        images, previous
+            As in :meth:`predict`, with the maps of composite levels where the stage reads them.
+
+        Returns
+        -------
+        dict
+            E.g. {"multiply_adds": n} or {"node_visits": n}; empty where the stage cannot tell. Features that stages
+            share count with the first of them.
+        """
+        return {}
+
     def get_state(self) -> dict[str, np.ndarray]:
         """Arrays from which :meth:`set_state` rebuilds the fitted stage; no pickled objects.
 

@@ -82,9 +82,12 @@ def test_torch_numba_and_estimators_stay_where_they_belong():
 
 
 LAYERS = [  # lowest first; a module imports from its own line or from lines above only
-    {"_checks", "_replacing", "skeleton", "progress"},
+    {"_checks", "_replacing", "skeleton", "progress", "_energy"},
     {"crops", "beliefs"},
     {"stage", "metrics", "datasets", "views"},
+    {"protocols"},
+    {"truth"},
+    {"_pose_arrays", "_pose_tables", "_pose_json", "prediction_files"},
     {"training", "testing", "cost", "checkpoint", "photos", "_gathering"},
     {"machine"},
     {"forest", "conv"},

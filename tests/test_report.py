@@ -14,7 +14,7 @@ import pytest
 
 from posemachines import _wording as words
 from posemachines.beliefs import decode, gaussian_beliefs
-from posemachines.evaluation import evaluate_predictions
+from posemachines.evaluation import evaluate_stages
 from posemachines.report import Examples, write_html, write_pictures
 from posemachines.skeleton import LSP, Skeleton
 
@@ -46,7 +46,7 @@ def made_report(examples):
     kinds = {"mean": [], "pm": ["forest"] * 2, "cpm": ["conv"] * 2}
     machines = {}
     for key, joints in examples.joints.items():
-        evaluation = evaluate_predictions(joints, examples.truth, examples.skeleton, n_resamples=20)
+        evaluation = evaluate_stages(joints, examples.truth, examples.skeleton, n_resamples=20)
         accuracy = {"n_people": 2, "n_joints": 5, "stages": [vars(each) for each in evaluation.stages]}
         machines[key] = {
             "label": labels[key],

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from .. import __version__
-from . import predict
+from . import evaluate, predict
 
 __all__ = ["COMMANDS", "main", "make_parser"]
 
 PROGRAM = "python -m posemachines"
 FAILED, INTERRUPTED = 2, 130  # exit codes
-COMMANDS: tuple[ModuleType, ...] = (predict,)
+COMMANDS: tuple[ModuleType, ...] = (predict, evaluate)
 
 
 def make_parser() -> argparse.ArgumentParser:

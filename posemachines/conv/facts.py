@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from .networks import PoseNetwork
 
-__all__ = ["NetworkFacts", "network_facts", "receptive_fields"]
+__all__ = ["NetworkFacts", "multiply_adds", "network_facts", "receptive_fields"]
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,12 @@ class NetworkFacts:
 def network_facts(network: PoseNetwork, size: tuple[int, int]) -> NetworkFacts:
     """Cost and geometry of a network for one image of `size` = (H, W) pixels; nothing is computed on real maps."""
     return NetworkFacts(
-        sum(weight.numel() for weight in network.parameters()), _multiply_adds(network, size), receptive_fields(network)
+        sum(weight.numel() for weight in network.parameters()), multiply_adds(network, size), receptive_fields(network)
     )
 
 
-def _multiply_adds(network: PoseNetwork, size: tuple[int, int]) -> int:
+def multiply_adds(network: PoseNetwork, size: tuple[int, int], *, trunks: bool = True) -> int:
+    """Multiply-adds of the convolutions for one image of `size` = (H, W) pixels, of all or of the heads alone."""
     total = 0
 
     def count(conv: nn.Conv2d, _given, maps: torch.Tensor) -> None:
@@ -47,7 +48,7 @@ def _multiply_adds(network: PoseNetwork, size: tuple[int, int]) -> int:
         total += maps.shape[2] * maps.shape[3] * conv.weight.numel()
 
     hollow = copy.deepcopy(network).to("meta").eval()
-    for module in hollow.modules():
+    for module in (hollow if trunks else hollow.heads).modules():
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(count)
     hollow(torch.empty(1, 3, *size, device="meta"), _beliefs_given(hollow, size, "meta"))

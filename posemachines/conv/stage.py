@@ -16,6 +16,7 @@ from ..skeleton import Skeleton
 from ..stage import Stage
 from .batches import TrainingData
 from .devices import choose_device, choose_precision, threads
+from .facts import multiply_adds
 from .loop import Phase, TrainingRun
 from .networks import NETWORKS, Design, PoseNetwork, assemble
 from .optimisers import OPTIMISERS, SCHEDULES
@@ -390,6 +391,12 @@ class ConvStage(Stage):
         self._check_fitted()
         counted = self.network_ if self._owns_trunk else self.network_.heads
         return {"parameters": sum(weight.numel() for weight in counted.parameters())}
+
+    def operations(self, images, previous=None) -> dict[str, float]:
+        """{"multiply_adds": n} for one image; a trunk that several stages share counts with the first of them."""
+        self._check_fitted()
+        height, width = np.shape(images)[1:3]
+        return {"multiply_adds": multiply_adds(self.network_, (height, width), trunks=self._owns_trunk)}
 
     # -- files ------------------------------------------------------------------------------------------------------
 

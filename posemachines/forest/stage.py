@@ -207,6 +207,19 @@ class ForestStage(Stage):
         self._check_fitted()
         return {"nodes": sum(forest.n_nodes for forest in self.forests_)}
 
+    def operations(self, images, previous=None) -> dict[str, float]:
+        """{"node_visits": n}: comparisons on the ways to the leaves, in all cells of an image."""
+        codes = self.features(images)
+        self._check_previous_maps(previous)
+        located, pitch, reach = self._locate(codes.shape[2:])
+        with _threads(self.n_jobs):
+            maps = self._pack(codes, previous, reach)
+        visits = sum(
+            forest.node_visits(maps, base, codes.shape[2:], pitch)
+            for forest, base in zip(self.forests_, located, strict=True)
+        )
+        return {"node_visits": visits / len(codes)}
+
     def get_state(self) -> dict[str, np.ndarray]:
         """The arrays of every level's forest, and how many maps it reads and writes."""
         self._check_fitted()

@@ -71,6 +71,34 @@ class Forest:
             at = np.concatenate([left, left + 1])
         return depths
 
+    def node_visits(self, maps: np.ndarray, base: np.ndarray, shape: tuple[int, int], pitch: int) -> int:
+        """Comparisons on the ways to the leaves of all trees, in every cell of some people together.
+
+        Parameters
+        ----------
+        maps, shape, pitch
+            As in :meth:`beliefs`.
+        base : int64 ndarray of shape (F,)
+            Where each tap lies in the maps.
+
+        Returns
+        -------
+        int
+
+        Notes
+        -----
+        The walk itself may do more: it takes every cell of a strip as many steps down as the tree is deep.
+        """
+        total = 0
+        places = (np.arange(shape[0])[:, None] * pitch + np.arange(shape[1])).ravel()
+        for codes in maps:
+            at, place = np.repeat(self.roots, len(places)), np.tile(places, len(self.roots))
+            while (inner := self.feature[at] >= 0).any():
+                at, place = at[inner], place[inner]
+                total += len(at)
+                at = self.child[at] + (codes[base[self.feature[at]] + place] > self.threshold[at])
+        return total
+
     @cached_property
     def _wide_leaves(self) -> np.ndarray:
         """Leaf vectors, with zeros up to a multiple of the numbers that are added at once."""
