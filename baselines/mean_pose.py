@@ -10,8 +10,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from posemachines._checks import check_images, check_joints
-from posemachines._replacing import replacing
 from posemachines.skeleton import Skeleton, get_skeleton
+
+from ._files import read_baseline, write_baseline
 
 __all__ = ["MeanPose"]
 
@@ -76,5 +77,13 @@ class MeanPose(BaseEstimator):
 
     def save(self, path: str | Path) -> None:
         """Write the mean into a ``.npz`` file."""
-        with replacing(path) as temporary, open(temporary, "wb") as stream:
-            np.savez(stream, mean=self.mean_)
+        check_is_fitted(self, "mean_")
+        write_baseline(path, type(self).__name__, {}, self.skeleton_, {"mean": self.mean_})
+
+    @classmethod
+    def load(cls, path: str | Path) -> MeanPose:
+        """The fitted baseline that :meth:`save` wrote."""
+        _, skeleton, arrays = read_baseline(path, cls.__name__)
+        machine = cls(skeleton=skeleton)
+        machine.skeleton_, machine.mean_ = skeleton, arrays["mean"]
+        return machine

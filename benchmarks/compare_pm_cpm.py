@@ -4,15 +4,16 @@
     python benchmarks/compare_pm_cpm.py --dataset lspet --root DIR         # photographs
 
 Writes report.json, report.html, pictures and the trained machines into a folder. What is finished when it is
-interrupted is kept; when the same command is given again, a net that had trained for some minutes continues.
+interrupted is kept; when the same command is given again, the machines that are trained are read, and the training that
+was broken off goes on where it was.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import logging
 import shlex
+import shutil
 import sys
 import time
 import warnings
@@ -22,31 +23,25 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
-from baselines import MeanPose
+from benchmarks.machines import LABELS, build, compile_kernels
 from benchmarks.results_file import write_json
-from posemachines import ConvPoseMachine, ConvStage, ForestStage, PeopleDataset, PoseMachine, SequentialMachine, Stacked
+from benchmarks.trained import FOLDER, PACKAGES, train
+from posemachines import PeopleDataset
 from posemachines.conv import describe_device
-from posemachines.cost import machine_description, measure_inference, measured, versions
+from posemachines.cost import machine_description, measure_inference, versions
 from posemachines.datasets import Crops, draw_figures, load_lsp, load_lspet
 from posemachines.evaluation import THRESHOLDS, compare_machines, describe_reference, evaluate_machine
 from posemachines.report import Examples, write_html, write_pictures
-from posemachines.testing import SKELETON, make_dots
 
 DATASETS = {  # default people to train and to test on, and where in the files the test people begin
     "figures": {"train": 1000, "test": 300},
     "lspet": {"train": 8000, "test": 1000, "test_from": 8000},
     "lsp": {"train": 1000, "test": 1000, "test_from": 1000},
 }
-LABELS = {
-    "mean": "Mean pose",
-    "pm": "Pose Machine (forest)",
-    "cpm": "Convolutional Pose Machine",
-    "hybrid": "Hybrid (forest, then conv)",
-}
+OF_CHOICE = [name for name in LABELS if name != "mean"]
 CROP = 128  # px
 N_EXAMPLES = 12
 QUICK = {"train": 60, "test": 20, "rounds": 4, "epochs": 2}
-PACKAGES = ("posemachines", "numpy", "scikit-learn", "scikit-image", "opencv-python", "numba", "joblib", "torch")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -58,7 +53,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--root", type=Path, help="folder of the data set (joints.mat and images/)")
     parser.add_argument("--train", type=int, help="people to train on (default: by data set)")
     parser.add_argument("--test", type=int, help="people to test on (default: by data set)")
-    parser.add_argument("--machines", default="pm,cpm", help="comma-separated: pm, cpm, hybrid")
+    parser.add_argument("--machines", default="pm,cpm", help=f"comma-separated: {', '.join(OF_CHOICE)}")
     parser.add_argument("--stages", type=int, default=3, help="stages of every machine")
     parser.add_argument("--rounds", type=int, help="rounds of boosting of a forest stage (default: the library's)")
     parser.add_argument(
@@ -70,13 +65,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
     parser.add_argument("--parts", action="store_true", help="print a row a part too")
     parser.add_argument("--cache", type=Path, help="folder that keeps the cut crops between runs")
+    parser.add_argument("--trained", type=Path, default=FOLDER, help="folder that keeps trained machines between runs")
+    parser.add_argument("--fresh", action="store_true", help="train the machines even if they are there")
     parser.add_argument("--output", type=Path, default=Path("runs/compare"), help="folder of the report")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
     options = parser.parse_args(arguments)
     options.machines = [name.strip() for name in options.machines.split(",") if name.strip()]
-    unknown = sorted({*options.machines} - {"pm", "cpm", "hybrid"})
+    unknown = sorted({*options.machines} - {*OF_CHOICE})
     if unknown or not options.machines:
-        parser.error(f"--machines takes pm, cpm and hybrid, comma-separated; got {', '.join(unknown) or 'nothing'}")
+        parser.error(f"--machines takes {', '.join(OF_CHOICE)}, comma-separated; got {', '.join(unknown) or 'nothing'}")
     if options.dataset != "figures" and options.root is None:
         parser.error(f"--dataset {options.dataset} needs --root, the folder with joints.mat and images/")
     for name in ("train", "test"):
@@ -109,69 +106,33 @@ def load_people(options: argparse.Namespace) -> tuple[PeopleDataset, PeopleDatas
     return first[: options.train], last[: options.test]
 
 
-def build(name: str, options: argparse.Namespace) -> SequentialMachine:
-    """The machine of a name, not trained."""
-    forest = ForestStage(n_jobs=options.jobs, **({"n_rounds": options.rounds} if options.rounds else {}))
-    epochs = options.epochs or default_epochs(options.train)
-    net = ConvStage(
-        device=options.device, n_jobs=options.jobs, epochs=epochs, checkpoint=checkpoint_file(name, options)
-    )
-    common = {"skeleton": options.skeleton, "flip": options.flip, "random_state": options.seed, "verbose": True}
-    if name == "pm":
-        return PoseMachine(options.stages, stage=forest, **common)
-    if name == "cpm":
-        return ConvPoseMachine(options.stages, stage=net, **common)
-    half = net.set_params(epochs=max(epochs // 2, 1))  # everybody's mirror image is a person more
-    return SequentialMachine([forest] * (options.stages - 1) + [half], training=Stacked(views=2), **common)
-
-
-def checkpoint_file(name: str, options: argparse.Namespace) -> Path:
-    """Where an interrupted training is continued from by the same command; other settings have another file."""
-    relevant = ("dataset", "root", "train", "stages", "rounds", "epochs", "seed")
-    digest = hashlib.sha256(repr([getattr(options, setting) for setting in relevant]).encode()).hexdigest()[:8]
-    return options.output / f"{name}-{digest}.checkpoint"
-
-
-def default_epochs(n_train: int) -> int:
-    """Passes that a net makes over the people: 16,000 crops in all, and at least 11 passes."""
-    return int(np.clip(round(16_000 / n_train), 11, 100))
-
-
-def compile_kernels(options: argparse.Namespace) -> None:
-    """Train a tiny forest, so that the compilation of its kernels does not count as training."""
-    images, joints = make_dots(4)
-    stage = ForestStage(n_rounds=1, max_depth=2, n_jobs=options.jobs)
-    PoseMachine(2, stage=stage, skeleton=SKELETON).fit(images, joints).predict(images)
-
-
-def run_machine(name: str, options: argparse.Namespace, train: Crops, test: Crops) -> tuple[dict, dict, object]:
+def run_machine(
+    name: str, options: argparse.Namespace, train_people: Crops, test: Crops
+) -> tuple[dict, np.ndarray, object]:
     """Train and measure one machine: its entry of the report, its last distances, and the machine."""
-    machine = MeanPose(skeleton=options.skeleton) if name == "mean" else build(name, options)
-    with measured() as cost:
-        machine.fit(train.X, train.y)
+    names = ("stages", "rounds", "epochs", "seed", "device", "jobs", "flip")
+    machine = build(name, options.skeleton, len(train_people.X), **{key: getattr(options, key) for key in names})
+    machine, record, file = train(machine, train_people, name=name, folder=options.trained, fresh=options.fresh)
     inference = measure_inference(machine, test.X, n_images=5 if options.quick else 30)
-    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms, training=train.y)
+    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms, training=train_people.y)
     stages = getattr(machine, "stages_", [])
-    for stage in stages:
-        if isinstance(stage, ConvStage):
-            stage.set_params(checkpoint=None)  # it belongs to this run, not to the machine
-    file = options.output / f"{name}.npz"
-    machine.save(file)
+    shutil.copyfile(file, options.output / f"{name}.npz")
     entry = {
         "label": LABELS[name],
         "kinds": [type(stage).__name__.removesuffix("Stage").lower() for stage in stages],
         "accuracy": accuracy.to_dict(),
         "cost": {
-            "training_seconds": round(cost.seconds, 2),
-            "peak_memory_mib": round(cost.peak_mib, 1),
+            "training_seconds": record["cost"]["seconds"],
+            "training_cpu_seconds": record["cost"]["cpu_seconds"],
+            "peak_memory_mib": record["cost"]["peak_mib"],
             "ms_per_image": inference["ms_per_image"],
             "complexity": machine.complexity(),
-            "training": cost.to_dict(),
+            "training": record["cost"] | {"interruptions": record["interruptions"]},
             "inference": inference,
-            "file_bytes": file.stat().st_size,
+            "file_bytes": record["file_bytes"],
         },
         "settings": [stage.get_params(deep=False) for stage in stages],
-        "history": next((stage.history_ for stage in stages if hasattr(stage, "history_")), []),
+        "history": record["history"],
     }
     return entry, accuracy.distances[-1], machine
 
@@ -208,7 +169,7 @@ def describe(options: argparse.Namespace, people: PeopleDataset, command: str) -
             "stages": options.stages,
             "machines": options.machines,
             "seed": options.seed,
-            "device": describe_device(options.device) if {"cpm", "hybrid"} & {*options.machines} else "cpu",
+            "device": describe_device(options.device) if {*options.machines} - {"pm"} else "cpu",
             "jobs": options.jobs,
             "flip": options.flip,
             "crop_size": CROP,
@@ -275,17 +236,17 @@ def run(options: argparse.Namespace, command: str, began: float) -> int:
     """Prepare the data, run the machines one after the other and write the report after each."""
     people, test_people = load_people(options)
     options.skeleton = people.skeleton
-    train = people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
+    train_people = people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
     test = test_people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
     report, machines, distances = describe(options, people, command), {}, {}
     options.output.mkdir(parents=True, exist_ok=True)
     names = ["mean", *options.machines]
-    if {"pm", "hybrid"} & {*names}:
-        compile_kernels(options)
+    if {"pm", "hybrid", "reverse"} & {*names}:
+        compile_kernels(options.jobs)
     try:
         for name in names:
             print(f"\n{LABELS[name]}", flush=True)
-            report["machines"][name], distances[name], machines[name] = run_machine(name, options, train, test)
+            report["machines"][name], distances[name], machines[name] = run_machine(name, options, train_people, test)
             report["differences"] = compare_machines(distances)
             report["finished"] = name == names[-1]
             report["settings"]["total_seconds"] = round(time.perf_counter() - began, 1)

@@ -41,6 +41,9 @@ class Cost:
     ----------
     seconds : float
         By the clock on the wall.
+    cpu_seconds : float
+        Of all threads of this process, and of children that ended: unlike the wall's, hardly longer where the computer
+        does other work meanwhile.
     peak_mib : float
         Peak of resident memory above its start, in MiB.
     joules : dict
@@ -50,6 +53,7 @@ class Cost:
     """
 
     seconds: float = float("nan")
+    cpu_seconds: float = float("nan")
     peak_mib: float = float("nan")
     joules: dict[str, float] = field(default_factory=dict)
     device_peak_mib: float | None = None
@@ -59,6 +63,7 @@ class Cost:
         device = self.device_peak_mib
         return {
             "seconds": round(self.seconds, 3),
+            "cpu_seconds": round(self.cpu_seconds, 3),
             "peak_mib": round(self.peak_mib, 1),
             "device_peak_mib": None if device is None else round(device, 1),
             "joules": {source: round(value, 3) for source, value in self.joules.items()} or None,
@@ -100,16 +105,23 @@ def measured(*, every: float = 0.02) -> Iterator[Cost]:
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    began = time.perf_counter()
+    began, cpu_began = time.perf_counter(), _cpu_seconds()
     try:
         yield cost
     finally:
         cost.seconds = time.perf_counter() - began
+        cost.cpu_seconds = _cpu_seconds() - cpu_began
         stop.set()
         watcher.join()
         cost.joules = meter.read()
         cost.peak_mib = (max(peak, _resident(process)) - start) / 2**20
         cost.device_peak_mib = _device_peak(device)
+
+
+def _cpu_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _device_memory() -> int | None:

@@ -16,7 +16,8 @@ TINY = ["--quick", "--train", "12", "--test", "4", "--rounds", "2", "--epochs", 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compare")
-    arguments = [*TINY, "--machines", "pm,cpm,hybrid", "--stages", "2", "--output", str(folder), "--parts"]
+    arguments = [*TINY, "--machines", "pm,cpm,hybrid,reverse", "--stages", "2", "--output", str(folder), "--parts"]
+    arguments += ["--trained", str(folder / "trained")]
     assert compare_pm_cpm.main(arguments) == 0
     return folder, json.loads((folder / "report.json").read_text())
 
@@ -24,9 +25,10 @@ def run(tmp_path_factory):
 def test_every_machine_and_stage_is_in_the_report(run):
     _, report = run
     assert report["finished"]
-    assert list(report["machines"]) == ["mean", "pm", "cpm", "hybrid"]
+    assert list(report["machines"]) == ["mean", "pm", "cpm", "hybrid", "reverse"]
     kinds = {name: machine["kinds"] for name, machine in report["machines"].items()}
-    assert kinds == {"mean": [], "pm": ["forest"] * 2, "cpm": ["conv"] * 2, "hybrid": ["forest", "conv"]}
+    both = {"hybrid": ["forest", "conv"], "reverse": ["conv", "forest"]}
+    assert kinds == {"mean": [], "pm": ["forest"] * 2, "cpm": ["conv"] * 2} | both
     for name, machine in report["machines"].items():
         stages = machine["accuracy"]["stages"]
         assert [stage["stage"] for stage in stages] == [1] if name == "mean" else [1, 2]
@@ -36,13 +38,14 @@ def test_every_machine_and_stage_is_in_the_report(run):
             assert len(stage["parts"]["0.2"]) == len(report["dataset"]["parts"]) == 14
         cost = machine["cost"]
         assert cost["training_seconds"] >= 0
+        assert cost["training_cpu_seconds"] >= 0
         assert cost["ms_per_image"]["median"] > 0
         assert cost["file_bytes"] > 0
         assert sum(cost["complexity"].values()) > 0
     assert report["settings"]["seed"] == 0
     assert {"processor", "cores"} <= {*report["computer"]}
     assert report["versions"]["numpy"] == np.__version__
-    assert len(report["differences"]) == 2 * 6, "each pair of machines at both thresholds"
+    assert len(report["differences"]) == 2 * 10, "each pair of machines at both thresholds"
 
 
 def test_files_of_the_report(run):
@@ -59,7 +62,7 @@ def test_files_of_the_report(run):
 
 def test_the_trained_machines_are_kept(run):
     folder, report = run
-    for name in ("pm", "cpm", "hybrid"):
+    for name in ("pm", "cpm", "hybrid", "reverse"):
         machine = posemachines.load(folder / f"{name}.npz")
         assert machine.complexity() == report["machines"][name]["cost"]["complexity"]
         assert all(getattr(stage, "checkpoint", None) is None for stage in machine.stages_)
@@ -71,7 +74,7 @@ def test_tables_of_a_report(run):
     for word in ("Mean pose", "Pose Machine (forest)", "left wrist", "ms/image", "nodes", "parameters"):
         assert word in text
     rows = tables.accuracy_rows(report)
-    assert len(rows) == 1 + 2 + 2 + 2
+    assert len(rows) == 1 + 2 + 2 + 2 + 2
     assert "| Mean pose | 1 |" in tables.markdown(tables.HEADS, rows)
     assert tables.list_table(tables.HEADS, rows).count("* -") == 1 + len(rows)
 
@@ -81,7 +84,7 @@ def test_an_interruption_keeps_what_is_finished(tmp_path, monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ConvPoseMachine, "fit", interrupt)
-    assert compare_pm_cpm.main([*TINY, "--stages", "1", "--output", str(tmp_path)]) == 130
+    assert compare_pm_cpm.main([*TINY, "--stages", "1", "--output", str(tmp_path), "--trained", str(tmp_path)]) == 130
     report = json.loads((tmp_path / "report.json").read_text())
     assert not report["finished"]
     assert list(report["machines"]) == ["mean", "pm"]
@@ -118,7 +121,7 @@ def test_bad_options(arguments, message, capsys):
     ],
 )
 def test_input_that_does_not_do_is_said_in_one_line(arguments, message, tmp_path, capsys):
-    assert compare_pm_cpm.main([*arguments, *TINY[:-2], "--output", str(tmp_path)]) == 2
+    assert compare_pm_cpm.main([*arguments, *TINY[:-2], "--output", str(tmp_path), "--trained", str(tmp_path)]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ")
     assert message in error
@@ -127,7 +130,7 @@ def test_input_that_does_not_do_is_said_in_one_line(arguments, message, tmp_path
 @pytest.mark.data
 def test_photographs(lspet_root, tmp_path):
     options = ["--dataset", "lspet", "--root", str(lspet_root), "--machines", "pm", "--stages", "1"]
-    assert compare_pm_cpm.main([*options, *TINY, "--output", str(tmp_path)]) == 0
+    assert compare_pm_cpm.main([*options, *TINY, "--output", str(tmp_path), "--trained", str(tmp_path)]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["dataset"]["name"] == "lspet"
     assert report["dataset"]["rule"] == "joints"

@@ -1,4 +1,5 @@
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -168,5 +169,17 @@ def test_energy_of_graphics_processors(tmp_path, monkeypatch):
 
 
 def test_cost_as_plain_numbers():
-    cost = Cost(1.23456, 7.77, {"cpu": 2.0}, None)
-    assert cost.to_dict() == {"seconds": 1.235, "peak_mib": 7.8, "device_peak_mib": None, "joules": {"cpu": 2.0}}
+    cost = Cost(1.23456, 2.34567, 7.77, {"cpu": 2.0}, None)
+    plain = {"seconds": 1.235, "cpu_seconds": 2.346, "peak_mib": 7.8, "device_peak_mib": None, "joules": {"cpu": 2.0}}
+    assert cost.to_dict() == plain
+
+
+def test_seconds_of_the_processor_leave_waiting_out():
+    with measured() as cost:
+        spin = [threading.Thread(target=sum, args=(range(4_000_000),)) for _ in range(2)]
+        for thread in spin:
+            thread.start()
+        for thread in spin:
+            thread.join()
+        time.sleep(0.2)
+    assert 0 < cost.cpu_seconds < cost.seconds - 0.15

@@ -1,0 +1,79 @@
+"""The machines that the scripts train, by name, with one set of defaults."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from baselines import MeanPose
+from posemachines import ConvPoseMachine, ConvStage, ForestStage, PoseMachine, SequentialMachine, Skeleton, Stacked
+from posemachines.testing import SKELETON, make_dots
+
+__all__ = ["LABELS", "build", "compile_kernels", "default_epochs"]
+
+LABELS = {
+    "mean": "Mean pose",
+    "pm": "Pose Machine (forest)",
+    "cpm": "Convolutional Pose Machine",
+    "hybrid": "Hybrid (forest, then conv)",
+    "reverse": "Hybrid (conv, then forest)",
+}
+
+
+def build(
+    name: str,
+    skeleton: Skeleton,
+    n_train: int,
+    *,
+    stages: int = 3,
+    rounds: int | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    jobs: int = -1,
+    flip: bool = False,
+):
+    """The machine of a name, not trained.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`LABELS`.
+    skeleton : Skeleton
+    n_train : int
+        People that it will be trained on, by whose number the passes of nets go.
+    stages : int, default=3
+    rounds, epochs : int, optional
+        Rounds of boosting of a forest stage, and passes of a net over the people.
+    seed : int
+    device : str
+        Of the nets.
+    jobs : int
+        Threads; -1 takes every core.
+    flip : bool
+        Average over the mirrored crop at test time.
+    """
+    if name == "mean":
+        return MeanPose(skeleton=skeleton)
+    forest = ForestStage(n_jobs=jobs, **({"n_rounds": rounds} if rounds else {}))
+    epochs = epochs or default_epochs(n_train)
+    net = ConvStage(device=device, n_jobs=jobs, epochs=epochs)
+    common = {"skeleton": skeleton, "flip": flip, "random_state": seed, "verbose": True}
+    if name == "pm":
+        return PoseMachine(stages, stage=forest, **common)
+    if name == "cpm":
+        return ConvPoseMachine(stages, stage=net, **common)
+    half = net.set_params(epochs=max(epochs // 2, 1))  # everybody's mirror image is a person more
+    kinds = {"hybrid": [forest] * (stages - 1) + [half], "reverse": [half] + [forest] * (stages - 1)}
+    return SequentialMachine(kinds[name], training=Stacked(views=2), **common)
+
+
+def default_epochs(n_train: int) -> int:
+    """Passes that a net makes over the people: 16,000 crops in all, and at least 11 passes."""
+    return int(np.clip(round(16_000 / n_train), 11, 100))
+
+
+def compile_kernels(jobs: int = -1) -> None:
+    """Train a tiny forest, so that the compilation of its kernels does not count as training."""
+    images, joints = make_dots(4)
+    stage = ForestStage(n_rounds=1, max_depth=2, n_jobs=jobs)
+    PoseMachine(2, stage=stage, skeleton=SKELETON).fit(images, joints).predict(images)
