@@ -2,6 +2,7 @@
 
     python benchmarks/compare_pm_cpm.py                                    # drawn figures, a few minutes
     python benchmarks/compare_pm_cpm.py --dataset lspet --root DIR         # photographs
+    python benchmarks/compare_pm_cpm.py --dataset coco --annotations FILE --images DIR             # your own landmarks
 
 Writes report.json, report.html, pictures and the trained machines into a folder. What is finished when it is
 interrupted is kept; when the same command is given again, the machines that are trained are read, and the training that
@@ -23,21 +24,18 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
+from benchmarks import compare_data
 from benchmarks.machines import LABELS, build, compile_kernels
 from benchmarks.results_file import write_json
 from benchmarks.trained import FOLDER, PACKAGES, train
 from posemachines import PeopleDataset
 from posemachines.conv import describe_device
 from posemachines.cost import machine_description, measure_inference, versions
-from posemachines.datasets import Crops, draw_figures, load_lsp, load_lspet
+from posemachines.crops import to_crop
+from posemachines.datasets import Crops
 from posemachines.evaluation import THRESHOLDS, compare_machines, describe_reference, evaluate_machine
 from posemachines.report import Examples, write_html, write_pictures
 
-DATASETS = {  # default people to train and to test on, and where in the files the test people begin
-    "figures": {"train": 1000, "test": 300},
-    "lspet": {"train": 8000, "test": 1000, "test_from": 8000},
-    "lsp": {"train": 1000, "test": 1000, "test_from": 1000},
-}
 OF_CHOICE = [name for name in LABELS if name != "mean"]
 CROP = 128  # px
 N_EXAMPLES = 12
@@ -49,10 +47,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--dataset", choices=DATASETS, default="figures", help="data; figures are drawn on the spot")
-    parser.add_argument("--root", type=Path, help="folder of the data set (joints.mat and images/)")
-    parser.add_argument("--train", type=int, help="people to train on (default: by data set)")
-    parser.add_argument("--test", type=int, help="people to test on (default: by data set)")
+    compare_data.add_arguments(parser)
     parser.add_argument("--machines", default="pm,cpm", help=f"comma-separated: {', '.join(OF_CHOICE)}")
     parser.add_argument("--stages", type=int, default=3, help="stages of every machine")
     parser.add_argument("--rounds", type=int, help="rounds of boosting of a forest stage (default: the library's)")
@@ -74,36 +69,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     unknown = sorted({*options.machines} - {*OF_CHOICE})
     if unknown or not options.machines:
         parser.error(f"--machines takes {', '.join(OF_CHOICE)}, comma-separated; got {', '.join(unknown) or 'nothing'}")
-    if options.dataset != "figures" and options.root is None:
-        parser.error(f"--dataset {options.dataset} needs --root, the folder with joints.mat and images/")
-    for name in ("train", "test"):
-        default = QUICK[name] if options.quick else DATASETS[options.dataset][name]
-        setattr(options, name, default if getattr(options, name) is None else getattr(options, name))
-        if getattr(options, name) < 2:
-            parser.error(f"--{name} must be at least 2 people")
+    compare_data.check(options, parser, QUICK if options.quick else None)
     if options.stages < 1:
         parser.error("--stages must be at least 1")
     if options.quick:
         options.rounds, options.epochs = options.rounds or QUICK["rounds"], options.epochs or QUICK["epochs"]
     return options
-
-
-def load_people(options: argparse.Namespace) -> tuple[PeopleDataset, PeopleDataset]:
-    """Training and test people; the published split, from its beginning."""
-    if options.dataset == "figures":
-        people = draw_figures(options.train + options.test, random_state=options.seed)
-        return people[: options.train], people[options.train :]
-    people = {"lspet": load_lspet, "lsp": load_lsp}[options.dataset](options.root)
-    first_test = DATASETS[options.dataset]["test_from"]
-    numbers = np.array([int(photo.stem.removeprefix("im")) for photo in people.photos])  # photos may be missing
-    for name, available in (("train", (numbers <= first_test).sum()), ("test", (numbers > first_test).sum())):
-        if getattr(options, name) > available:
-            raise ValueError(
-                f"--{name} {getattr(options, name)}: {options.root} has {available} such photos "
-                f"(numbers up to {first_test} train, those above test)"
-            )
-    first, last = people[numbers <= first_test], people[numbers > first_test]
-    return first[: options.train], last[: options.test]
 
 
 def run_machine(
@@ -114,7 +85,9 @@ def run_machine(
     machine = build(name, options.skeleton, len(train_people.X), **{key: getattr(options, key) for key in names})
     machine, record, file = train(machine, train_people, name=name, folder=options.trained, fresh=options.fresh)
     inference = measure_inference(machine, test.X, n_images=5 if options.quick else 30)
-    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms, training=train_people.y)
+    accuracy = evaluate_machine(
+        machine, test.X, test.y, transforms=test.transforms, training=train_people.y, **options.known
+    )
     stages = getattr(machine, "stages_", [])
     shutil.copyfile(file, options.output / f"{name}.npz")
     entry = {
@@ -135,6 +108,15 @@ def run_machine(
         "history": record["history"],
     }
     return entry, accuracy.distances[-1], machine
+
+
+def others(people: PeopleDataset, crops: Crops) -> np.ndarray | None:
+    """Joints of the further people of each photo in pixels of the crop, (N, K, P, 3); None where there are none."""
+    joints = people.others()
+    if not joints.shape[1]:
+        return None
+    flat = to_crop(joints[..., :2].reshape(len(joints), -1, 2), crops.transforms).reshape(joints[..., :2].shape)
+    return np.concatenate([flat, joints[..., 2:]], -1)
 
 
 def pick_examples(machines: dict, test: Crops) -> Examples:
@@ -181,7 +163,8 @@ def describe(options: argparse.Namespace, people: PeopleDataset, command: str) -
             "test": options.test,
             "skeleton": people.skeleton.name,
             "parts": list(people.skeleton.parts),
-            "rule": people.rule,
+            "rule": people.rule if people.frame is None else f"{people.rule} ({people.frame})",
+            "view": people.view,
             "fill": people.fill,
         },
         "protocol": {
@@ -234,10 +217,12 @@ def write_report(report: dict, machines: dict, test: Crops, folder: Path) -> Non
 
 def run(options: argparse.Namespace, command: str, began: float) -> int:
     """Prepare the data, run the machines one after the other and write the report after each."""
-    people, test_people = load_people(options)
+    people, test_people = compare_data.load(options)
     options.skeleton = people.skeleton
     train_people = people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
     test = test_people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
+    options.train, options.test = len(people), len(test_people)
+    options.known = {"occluded": test_people.occluded, "others": others(test_people, test)}
     report, machines, distances = describe(options, people, command), {}, {}
     options.output.mkdir(parents=True, exist_ok=True)
     names = ["mean", *options.machines]

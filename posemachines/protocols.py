@@ -7,6 +7,7 @@ from typing import Any
 
 from .metrics import COCO_SIGMAS
 from .metrics.averages import MEANS
+from .sides import VIEWS
 from .skeleton import COCO as COCO_SKELETON
 from .skeleton import FLIC as FLIC_SKELETON
 from .skeleton import LSP as LSP_SKELETON
@@ -15,7 +16,6 @@ from .skeleton import MPII as MPII_SKELETON
 __all__ = ["COCO", "FLIC", "LSP_OC", "LSP_PC", "MPII", "PROTOCOLS", "Protocol", "get_protocol"]
 
 METRICS = ("pck", "pckh", "oks-ap")
-VIEWS = ("person", "observer")
 LABELLED = ("all", "positive", "visible")
 
 

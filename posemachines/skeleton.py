@@ -112,6 +112,32 @@ class Skeleton:
             order[right], order[left] = left, right
         return tuple(order)
 
+    def select(self, parts) -> Skeleton:
+        """The skeleton of some of its parts, given by name or index, in that order.
+
+        Limbs, pairs, the reference and composites that lose a part are left out; smaller composites stay.
+        """
+        chosen = [self.index(part) for part in parts]
+        place = {part: number for number, part in enumerate(chosen)}
+
+        def whole(groups):
+            return tuple(
+                tuple(place[part] for part in group) for group in groups if all(part in place for part in group)
+            )
+
+        left = [
+            [tuple(place[part] for part in composite if part in place) for composite in level] for level in self.levels
+        ]
+        levels = tuple(tuple(composite for composite in level if composite) for level in left)
+        return Skeleton(
+            self.name,
+            tuple(self.parts[part] for part in chosen),
+            limbs=whole(self.limbs),
+            pairs=whole(self.pairs),
+            reference=None if self.reference is None else next(iter(whole((self.reference,))), None),
+            levels=tuple(level for level in levels if level),
+        )
+
     @classmethod
     def unnamed(cls, n_parts: int) -> Skeleton:
         """A skeleton of `n_parts` numbered parts without limbs or pairs, for labels of unknown meaning."""

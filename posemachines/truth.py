@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .metrics import pair_length
-from .protocols import VIEWS, Protocol
-from .skeleton import LSP, Skeleton
+from .protocols import Protocol
+from .sides import VIEWS, observer_centric
 
 __all__ = ["Truth", "observer_centric"]
 
@@ -88,53 +88,3 @@ class Truth:
         first, second = (parts.index(part) for part in protocol.reference)
         joints = np.dstack([np.asarray(self.joints, float)[..., :2], self.scored(protocol)])
         return pair_length(joints, first, second)
-
-
-_ARMS = ("shoulder", "elbow", "wrist", "eye", "ear")
-
-
-def observer_centric(joints, skeleton: Skeleton = LSP) -> np.ndarray:
-    """Person-centric joints as an observer names them: everybody is taken to face the camera.
-
-    Parameters
-    ----------
-    joints : ndarray of shape (N, P, C)
-        x, y first.
-    skeleton : Skeleton
-        With right and left shoulder and hip; its pairs change places.
-
-    Returns
-    -------
-    ndarray of shape (N, P, C)
-        A copy.
-
-    Raises
-    ------
-    ValueError
-        If the skeleton lacks shoulders or hips, or has another number of parts.
-
-    Notes
-    -----
-    Arms change sides where the shoulders, and legs where the hips, run against the trunk (from the middle of the
-    hips to that of the shoulders): where their cross product says that the back is seen. On LSP this is the published
-    observer-centric truth, joint by joint. There is no way back: the sides are then unknown.
-
-    References
-    ----------
-    .. [1] Eichner and Ferrari, "Appearance sharing for collective human pose estimation", ACCV 2012.
-    """
-    joints = np.array(joints)
-    if joints.ndim != 3 or joints.shape[1] != skeleton.n_parts:
-        raise ValueError(f"joints must be (N, {skeleton.n_parts}, 2 or 3) for {skeleton.name!r}; got {joints.shape}")
-    right, left = (
-        np.stack([joints[:, skeleton.index(f"{side} {part}"), :2] for part in ("shoulder", "hip")])
-        for side in ("right", "left")
-    )
-    up = (right[0] + left[0] - right[1] - left[1]) / 2
-    across = left - right
-    from_behind = up[:, 0] * across[..., 1] - up[:, 1] * across[..., 0] < 0
-    for pair in skeleton.pairs:
-        arm = any(skeleton.parts[pair[0]].endswith(part) for part in _ARMS)
-        rows = np.flatnonzero(from_behind[0 if arm else 1])
-        joints[np.ix_(rows, pair)] = joints[np.ix_(rows, pair[::-1])]
-    return joints

@@ -83,7 +83,7 @@ def test_torch_numba_and_estimators_stay_where_they_belong():
 
 LAYERS = [  # lowest first; a module imports from its own line or from lines above only
     {"_checks", "_replacing", "skeleton", "progress", "_energy"},
-    {"crops", "beliefs"},
+    {"crops", "beliefs", "sides"},
     {"stage", "metrics", "datasets", "views"},
     {"protocols"},
     {"truth"},

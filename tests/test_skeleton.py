@@ -69,3 +69,19 @@ def test_get_skeleton():
         get_skeleton(14)
     with pytest.raises(ValueError, match="number of parts is unknown"):
         get_skeleton(None)
+
+
+def test_some_parts():
+    arms = LSP.select(["left wrist", "right wrist", "left elbow", "right elbow", "left shoulder", "right hip"])
+    assert arms.parts[:2] == ("left wrist", "right wrist")
+    assert {frozenset(arms.parts[part] for part in limb) for limb in arms.limbs} == {
+        frozenset({"left wrist", "left elbow"}), frozenset({"right wrist", "right elbow"}),
+        frozenset({"left elbow", "left shoulder"}),
+    }  # fmt: skip
+    assert arms.pairs == ((1, 0), (3, 2))
+    assert arms.reference == (4, 5)
+    assert (0, 2, 4) in {tuple(sorted(composite)) for composite in arms.levels[0]}
+    assert LSP.select(LSP.parts) == LSP
+    assert LSP.select(["neck"]).reference is None
+    with pytest.raises(ValueError, match="no part 'tail'"):
+        LSP.select(["tail"])

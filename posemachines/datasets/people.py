@@ -17,13 +17,15 @@ from .._checks import check_joints
 from .._replacing import replacing
 from ..crops import box_frame, crop_transform, cut_crop, joints_frame, read_photo, to_crop, to_rgb
 from ..progress import progress
+from ..sides import VIEWS, observer_centric
 from ..skeleton import Skeleton, get_skeleton
 
-__all__ = ["Crops", "PeopleDataset"]
+__all__ = ["Crops", "PeopleDataset", "photo_size"]
 
 FILL = {"joints": 0.7, "box": 0.8, "photo": 1.0, "given": 0.7}
 """Share of the crop's side that the person's scale takes up, for each rule."""
 
+_BY_PERSON = ("joints", "centre", "scale", "occluded", "reference", "photo_ids")
 OUTSIDE = 0.5  # px beyond the outermost pixel centres: the edge of the photo
 CACHE_VERSION = 1
 
@@ -68,6 +70,16 @@ class PeopleDataset:
         x, y, width, height; with ``rule="box"``.
     centre, scale : ndarray of shape (N, 2) and (N,), optional
         With ``rule="given"``.
+    frame : str, optional
+        Name of the published rule by which `centre` and `scale` are given, such as "cpm".
+    view : {"person", "observer"}, default="person"
+        Whose left is left.
+    occluded : bool ndarray of shape (N, P), optional
+        Labelled joints that something hides, where the data set says so.
+    reference : ndarray of shape (N,), optional
+        Length of each person that the data set's own protocol divides by, in pixels: the head of MPII.
+    photo_ids : sequence of N int or str, optional
+        What the data set calls the photo of each person.
     name : str
         Shown in reports.
 
@@ -99,6 +111,11 @@ class PeopleDataset:
         boxes=None,
         centre=None,
         scale=None,
+        frame: str | None = None,
+        view: str = "person",
+        occluded=None,
+        reference=None,
+        photo_ids=None,
         name: str = "people",
     ) -> None:
         if isinstance(photos, str | Path):
@@ -120,12 +137,27 @@ class PeopleDataset:
         if not 0 < self.fill <= 4:
             raise ValueError(f"fill is a share of the crop's side, about 0.7; got {fill}")
         self.centre, self.scale = self._frames(boxes, centre, scale)
+        self.frame = frame
+        if view not in VIEWS:
+            raise ValueError(f"view must be one of {', '.join(VIEWS)}; got {view!r}")
+        self.view = view
+        self.occluded = self._of_people("occluded", occluded, self.joints.shape[:2], bool)
+        self.reference = self._of_people("reference", reference, (len(self),), np.float32)
+        self.photo_ids = self._of_people("photo_ids", photo_ids, (len(self),), None)
+
+    def _of_people(self, name: str, values, shape: tuple[int, ...], dtype) -> np.ndarray | None:
+        if values is None:
+            return None
+        array = np.array(values, dtype)
+        if array.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, one entry a person; got {array.shape}")
+        return array
 
     def _frames(self, boxes, centre, scale) -> tuple[np.ndarray, np.ndarray]:
         if self.rule == "joints":
             frame = joints_frame(self.joints)
         elif self.rule == "photo":
-            sizes = np.array([_photo_size(photo) for photo in self.photos])
+            sizes = np.array([photo_size(photo) for photo in self.photos])
             frame = (sizes - 1) / 2, sizes.max(1)
         elif self.rule == "box":
             if boxes is None:
@@ -158,7 +190,9 @@ class PeopleDataset:
         people = object.__new__(PeopleDataset)
         people.__dict__.update(self.__dict__)
         people.photos = [self.photos[index] for index in indices]
-        people.joints, people.centre, people.scale = self.joints[indices], self.centre[indices], self.scale[indices]
+        for name in _BY_PERSON:
+            values = getattr(self, name)
+            setattr(people, name, None if values is None else values[indices])
         return people
 
     def __iter__(self) -> Iterator[PeopleDataset]:
@@ -191,6 +225,75 @@ class PeopleDataset:
         if random_state is not None:
             order = np.random.default_rng(random_state).permutation(order)
         return self[order[:n]], self[order[n:]]
+
+    def split_photos(self, share: float, *, random_state: int = 0) -> tuple[PeopleDataset, PeopleDataset]:
+        """Two datasets that share no photo: people of one photo are in the same one.
+
+        Parameters
+        ----------
+        share : float
+            Of the photos, in (0, 1), that the first one gets.
+        random_state : int, default=0
+            Shuffles the photos.
+        """
+        photos = self._photo_numbers()
+        order = np.random.default_rng(random_state).permutation(photos.max() + 1)
+        n = round(share * len(order))
+        if not 0 < n < len(order):
+            raise ValueError(f"cannot put a share of {share} of {len(order)} photos first: both parts must have some")
+        first = np.isin(photos, order[:n])
+        return self[first], self[~first]
+
+    def select_parts(self, parts) -> PeopleDataset:
+        """The same people, centres and scales, with some of the parts, given by name or index."""
+        chosen = [self.skeleton.index(part) for part in parts]
+        people = self[:]
+        people.skeleton = self.skeleton.select(chosen)
+        people.joints = np.ascontiguousarray(self.joints[:, chosen])
+        people.occluded = None if self.occluded is None else self.occluded[:, chosen]
+        return people
+
+    def _photo_numbers(self) -> np.ndarray:
+        """For each person, which photo it is, (N,), counted from 0."""
+        keys = [str(photo) if isinstance(photo, str | Path) else id(photo) for photo in self.photos]
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        return np.array([numbers[key] for key in keys])
+
+    def others(self) -> np.ndarray:
+        """Joints of the further people of each photo.
+
+        Returns
+        -------
+        float32 ndarray of shape (N, K, P, 3)
+            In pixels of the photo; K is the largest number of them, with rows of zeros where there are fewer.
+        """
+        photos = self._photo_numbers()
+        most = int(np.bincount(photos).max()) - 1
+        joints = np.zeros((len(self), most, *self.joints.shape[1:]), np.float32)
+        for index in range(len(self) if most else 0):
+            rest = np.flatnonzero(photos == photos[index])
+            rest = rest[rest != index]
+            joints[index, : len(rest)] = self.joints[rest]
+        return joints
+
+    def observer_centric(self) -> PeopleDataset:
+        """The same people, left and right as an observer names them; see :func:`.observer_centric`.
+
+        Raises
+        ------
+        ValueError
+            If they are so already, or the skeleton lacks shoulders or hips.
+        """
+        if self.view == "observer":
+            raise ValueError(f"the dataset {self.name!r} is observer-centric already")
+        people = self[:]
+        people.view = "observer"
+        columns = [self.joints] if self.occluded is None else [self.joints, self.occluded[..., None]]
+        turned = observer_centric(np.concatenate(columns, -1), self.skeleton)
+        people.joints = np.ascontiguousarray(turned[..., :3], np.float32)
+        if self.occluded is not None:
+            people.occluded = turned[..., 3] > 0
+        return people
 
     def crops(
         self, size: int = 128, *, n_jobs: int = -1, verbose: bool = False, cache: str | Path | None = None
@@ -271,7 +374,7 @@ class PeopleDataset:
         return digest.hexdigest()[:24]
 
 
-def _photo_size(photo) -> tuple[int, int]:
+def photo_size(photo) -> tuple[int, int]:
     """(width, height) in pixels, from the header alone where the photo is a file."""
     if not isinstance(photo, str | Path):
         return to_rgb(photo).shape[1::-1]

@@ -78,3 +78,32 @@ def test_the_photographs(lspet_root):
     extent = (np.nanmax(box, 1) - np.nanmin(box, 1)).max(-1)
     np.testing.assert_allclose(extent, 0.7 * 128, rtol=1e-3)
     assert transforms.shape == (8, 2, 3)
+
+
+def test_the_frame_of_convolutional_pose_machines(rng, tmp_path):
+    joints = np.ones((6, 14, 3))
+    joints[..., :2] = rng.uniform(8, 40, (14, 2)) * np.arange(1, 7)[:, None, None] / 6
+    joints[5, LSP.index("head top"), :2] = 400, 1  # a wrong label
+    _write(tmp_path / "lspet", joints.transpose(1, 2, 0), n_files=6, digits=5)
+    people = load_lspet(tmp_path / "lspet", frame="cpm")
+    assert (people.rule, people.frame) == ("given", "cpm")
+    assert people.fill == pytest.approx(41 / 368)
+    neck, top = LSP.index("neck"), LSP.index("head top")
+    lengths = np.linalg.norm(people.joints[:, neck, :2] - people.joints[:, top, :2], axis=1)
+    extents = np.ptp(people.joints[..., :2], axis=1).max(1)
+    np.testing.assert_allclose(people.scale[:5], np.maximum(lengths, extents * 41 / 304)[:5], rtol=1e-5)
+    assert people.scale[5] == pytest.approx(extents[5] * 41 / 304), "everybody's joints fit in"
+    crops = people[:5].crops(368)
+    assert np.ptp(crops.y[:, :, :2], axis=1).max() <= 304.01
+
+
+def test_frame_and_occlusion_of_lsp(truth, tmp_path):
+    _write(tmp_path / "lsp", truth.transpose(2, 1, 0), n_files=5, digits=4)
+    people = load_lsp(tmp_path / "lsp", frame="cpm", view="observer")
+    np.testing.assert_array_equal(people.occluded, truth[..., 2] > 0)
+    np.testing.assert_allclose(people.centre, [[19.5, 24.5]] * 5)
+    assert list(people.scale) == [50] * 5
+    assert people.fill == 0.8
+    assert people.view == "observer"
+    with pytest.raises(ValueError, match="frame must be one of 'joints', 'cpm'"):
+        load_lsp(tmp_path / "lsp", frame="hourglass")

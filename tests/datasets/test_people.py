@@ -5,6 +5,7 @@ import pytest
 from posemachines import PeopleDataset, Skeleton
 from posemachines.crops import to_photo
 from posemachines.datasets import people as people_module
+from posemachines.skeleton import LSP
 
 FORK = Skeleton("fork", ("tip", "left", "right"), pairs=(("right", "left"),))
 
@@ -180,3 +181,76 @@ def test_bad_datasets(arguments, message, photos, joints):
 def test_bad_sizes(people, size):
     with pytest.raises(ValueError, match="positive integer"):
         people.crops(size)
+
+
+def test_what_belongs_to_a_person_follows_the_person(photos, joints):
+    hidden = np.zeros((6, 3), bool)
+    hidden[4, 1] = True
+    given = {"occluded": hidden, "reference": range(6), "photo_ids": list("abcdef")}
+    people = PeopleDataset(photos, joints, FORK, view="observer", **given)
+    some = people[[4, 0]]
+    np.testing.assert_array_equal(some.occluded, [[False, True, False], [False] * 3])
+    assert list(some.reference) == [4, 0]
+    assert list(some.photo_ids) == ["e", "a"]
+    assert some.view == "observer"
+    ends = people.select_parts(["right", "tip"])
+    assert ends.skeleton.parts == ("right", "tip")
+    np.testing.assert_array_equal(ends.joints, people.joints[:, [2, 0]])
+    np.testing.assert_array_equal(ends.occluded, hidden[:, [2, 0]])
+    np.testing.assert_array_equal(ends.centre, people.centre)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"view": "mine"}, "view must be one of person, observer"),
+        ({"occluded": np.zeros((6, 2))}, r"occluded must have shape \(6, 3\)"),
+        ({"reference": [1]}, r"reference must have shape \(6,\)"),
+    ],
+)
+def test_bad_fields(photos, joints, given, message):
+    with pytest.raises(ValueError, match=message):
+        PeopleDataset(photos, joints, FORK, **given)
+
+
+def test_further_people_of_a_photo(photos, joints):
+    people = PeopleDataset([photos[0], photos[1], photos[0], photos[0]], joints[:4], FORK)
+    others = people.others()
+    assert others.shape == (4, 2, 3, 3)
+    np.testing.assert_array_equal(others[0], people.joints[[2, 3]])
+    np.testing.assert_array_equal(others[2], people.joints[[0, 3]])
+    assert not others[1].any()
+    assert PeopleDataset(photos, joints, FORK).others().shape == (6, 0, 3, 3)
+
+
+def test_split_by_photos(photos, joints):
+    people = PeopleDataset([photos[index // 2] for index in range(6)], joints, FORK)
+    first, second = people.split_photos(0.67)
+    assert (len(first), len(second)) == (4, 2)
+    assert not {id(photo) for photo in first.photos} & {id(photo) for photo in second.photos}
+    with pytest.raises(ValueError, match="both parts must have some"):
+        people.split_photos(0.01)
+
+
+def test_sides_of_an_observer():
+    front = np.zeros((2, 14, 3), np.float32)
+    for part, place in {
+        "right shoulder": (10, 10),
+        "left shoulder": (30, 10),
+        "right hip": (12, 40),
+        "left hip": (28, 40),
+    }.items():
+        front[:, LSP.index(part)] = *place, 1
+    front[1] = front[1][list(LSP.flip_order)]  # seen from behind
+    hidden = np.zeros((2, 14), bool)
+    hidden[1, LSP.index("left hip")] = True
+    photo = np.zeros((50, 50, 3), np.uint8)
+    people = PeopleDataset([photo] * 2, front, LSP, occluded=hidden)
+    seen = people.observer_centric()
+    assert (people.view, seen.view) == ("person", "observer")
+    np.testing.assert_array_equal(seen.joints[0], front[0])
+    np.testing.assert_array_equal(seen.joints[1], front[0])
+    assert seen.occluded[1, LSP.index("right hip")]
+    assert seen.occluded.sum() == 1
+    with pytest.raises(ValueError, match="observer-centric already"):
+        seen.observer_centric()
