@@ -26,19 +26,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a check
 
 from benchmarks import compare_data
 from benchmarks.machines import LABELS, build, compile_kernels
-from benchmarks.results_file import write_json
 from benchmarks.trained import FOLDER, PACKAGES, train
 from posemachines import PeopleDataset
 from posemachines.conv import describe_device
 from posemachines.cost import machine_description, measure_inference, versions
 from posemachines.crops import to_crop
 from posemachines.datasets import Crops
-from posemachines.evaluation import THRESHOLDS, compare_machines, describe_reference, evaluate_machine
-from posemachines.report import Examples, write_html, write_pictures
+from posemachines.evaluation import (
+    THRESHOLDS,
+    Examples,
+    Report,
+    compare_machines,
+    describe_machine,
+    describe_reference,
+    evaluate_machine,
+)
 
 OF_CHOICE = [name for name in LABELS if name != "mean"]
 CROP = 128  # px
-N_EXAMPLES = 12
+N_EXAMPLES = 40  # people in the viewer
 QUICK = {"train": 60, "test": 20, "rounds": 4, "epochs": 2}
 
 
@@ -88,25 +94,11 @@ def run_machine(
     accuracy = evaluate_machine(
         machine, test.X, test.y, transforms=test.transforms, training=train_people.y, **options.known
     )
-    stages = getattr(machine, "stages_", [])
     shutil.copyfile(file, options.output / f"{name}.npz")
-    entry = {
-        "label": LABELS[name],
-        "kinds": [type(stage).__name__.removesuffix("Stage").lower() for stage in stages],
-        "accuracy": accuracy.to_dict(),
-        "cost": {
-            "training_seconds": record["cost"]["seconds"],
-            "training_cpu_seconds": record["cost"]["cpu_seconds"],
-            "peak_memory_mib": record["cost"]["peak_mib"],
-            "ms_per_image": inference["ms_per_image"],
-            "complexity": machine.complexity(),
-            "training": record["cost"] | {"interruptions": record["interruptions"]},
-            "inference": inference,
-            "file_bytes": record["file_bytes"],
-        },
-        "settings": [stage.get_params(deep=False) for stage in stages],
-        "history": record["history"],
-    }
+    entry = describe_machine(
+        machine, accuracy, inference, label=LABELS[name], file_bytes=record["file_bytes"], history=record["history"],
+        training=record["cost"] | {"interruptions": record["interruptions"]},
+    )  # fmt: skip
     return entry, accuracy.distances[-1], machine
 
 
@@ -117,25 +109,6 @@ def others(people: PeopleDataset, crops: Crops) -> np.ndarray | None:
         return None
     flat = to_crop(joints[..., :2].reshape(len(joints), -1, 2), crops.transforms).reshape(joints[..., :2].shape)
     return np.concatenate([flat, joints[..., 2:]], -1)
-
-
-def pick_examples(machines: dict, test: Crops) -> Examples:
-    """Evenly spaced test people, so that nobody chose them, with every machine's beliefs and joints."""
-    chosen = np.unique(np.linspace(0, len(test.X) - 1, N_EXAMPLES).round().astype(int))
-    images = test.X[chosen]
-    some = next(iter(machines.values()))
-    return Examples(
-        images=images,
-        truth=test.y[chosen],
-        skeleton=some.skeleton_,
-        stride=next((machine.stride_ for machine in machines.values() if hasattr(machine, "stride_")), 4),
-        beliefs={
-            name: list(machine.staged_beliefs(images))
-            for name, machine in machines.items()
-            if hasattr(machine, "staged_beliefs")
-        },
-        joints={name: list(machine.staged_predict(images)) for name, machine in machines.items()},
-    )
 
 
 def describe(options: argparse.Namespace, people: PeopleDataset, command: str) -> dict:
@@ -209,10 +182,11 @@ def table(report: dict, *, parts: bool = False) -> str:
 
 def write_report(report: dict, machines: dict, test: Crops, folder: Path) -> None:
     """All files of the report; those of an earlier run are replaced one by one, each at once."""
-    write_json(report, folder / "report.json")
-    examples = pick_examples(machines, test)
-    write_html(report, examples, folder / "report.html")
-    write_pictures(report, examples, folder)
+    whole = Report(report, Examples.of(machines, test.X, test.y, n_people=N_EXAMPLES))
+    whole.to_json(folder / "report.json")
+    whole.to_markdown(folder / "report.md")
+    whole.to_html(folder / "report.html")
+    whole.write_pictures(folder)
 
 
 def run(options: argparse.Namespace, command: str, began: float) -> int:

@@ -80,8 +80,13 @@ def train(machine, people: Crops, *, name: str, folder: Path = FOLDER, fresh: bo
     if fresh:
         _forget(file)
     if file.is_file() and described.is_file():
-        print(f"  trained before: {file}", flush=True)
-        return Trained(_read(machine, file), json.loads(described.read_text(encoding="utf-8")), file)
+        try:
+            found = Trained(_read(machine, file), json.loads(described.read_text(encoding="utf-8")), file)
+        except ValueError as error:
+            logger.warning("trained anew: %s", error)
+        else:
+            print(f"  trained before: {file}", flush=True)
+            return found
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = _with_checkpoint(clone(machine), file)
     with _counted(file.with_suffix(".spent")) as before, measured() as cost:

@@ -106,10 +106,7 @@ def plot_stage_bars(report: dict, *, threshold: float = 0.2):
     ImportError
         Without matplotlib.
     """
-    _check_report(report)
-    quoted = next(iter(report["machines"].values()))["accuracy"]["stages"][0]["pck"]
-    if str(threshold) not in quoted:
-        raise ValueError(f"the report does not quote PCK@{threshold}; it quotes {', '.join(quoted)}")
+    _check_report(report, threshold)
     made = figure(4.2, 3.1)
     ax = made.add_subplot()
     ticks, labels, top, start = [], [], 0.0, 0.0
@@ -137,6 +134,60 @@ def plot_stage_bars(report: dict, *, threshold: float = 0.2):
     return made
 
 
+def plot_accuracy_over_cost(report: dict, *, threshold: float = 0.2):
+    """PCK of each machine's last stage, with its interval, over the time that one image takes.
+
+    Parameters
+    ----------
+    report : dict
+        Of ``benchmarks/compare_pm_cpm.py``: the content of ``report.json``.
+    threshold : float, default=0.2
+        One of those the report quotes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError
+        If the report has no machine or does not quote the threshold.
+    ImportError
+        Without matplotlib.
+    """
+    _check_report(report, threshold)
+    made = figure(6.4, 3.1)
+    ax = made.add_subplot()
+    machines = report["machines"]
+    times = {key: max(each["cost"]["ms_per_image"]["median"], 1e-3) for key, each in machines.items()}  # ms
+    stages = {key: each["accuracy"]["stages"][-1] for key, each in machines.items()}
+    highest = max(stage["interval"][str(threshold)][1] for stage in stages.values())
+    top = min(max(1.12 * highest, 15), 105)
+    values = {key: stage["pck"][str(threshold)] for key, stage in stages.items()}
+    heights = _spread(list(values.values()), top, gap=0.11 * top)
+    for (key, colour), height in zip(series_colours(report).items(), heights, strict=True):
+        time, value, (low, high) = times[key], values[key], stages[key]["interval"][str(threshold)]
+        marker = "s" if is_baseline(machines[key]) else "o"
+        spread = [[max(value - low, 0)], [max(high - value, 0)]]
+        ax.errorbar(time, value, spread, color=colour, marker=marker, markersize=7, elinewidth=1.4, capsize=3)
+        end = ax.get_yaxis_transform()
+        ax.annotate(
+            "", (time, value), xycoords="data", xytext=(1.01, height), textcoords=end, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "alpha": 0.5, "shrinkA": 0, "shrinkB": 5},
+        )  # fmt: skip
+        ax.annotate(
+            machines[key]["label"], (1.02, height), xycoords=end, va="center", fontsize=SMALL, fontweight="bold",
+            color=colour, annotation_clip=False,
+        )  # fmt: skip
+    ax.set_xscale("log")
+    _dress(ax, ylabel=f"PCK@{threshold} [%], with 95 % interval")
+    ax.set(xlim=(min(times.values()) / 3, max(times.values()) * 3), yticks=range(0, 101, 20))
+    ax.set_ylim(0, top)
+    ax.set_xlabel("One image, warm median [ms]", fontsize=MEDIUM, color=INK)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    return made
+
+
 def _bar(ax, place: float, stage: dict, threshold: str, colour: str, *, alpha: float) -> float:
     """Draw the bar of one stage; the height that it reaches with its interval."""
     value, (low, high) = stage["pck"][threshold], stage["interval"][threshold]
@@ -148,9 +199,12 @@ def _bar(ax, place: float, stage: dict, threshold: str, colour: str, *, alpha: f
     return high
 
 
-def _check_report(report: dict) -> None:
+def _check_report(report: dict, threshold: float | None = None) -> None:
     if not report.get("machines"):
         raise ValueError("the report has no machine to plot; wait until the first is finished")
+    quoted = next(iter(report["machines"].values()))["accuracy"]["stages"][0]["pck"]
+    if threshold is not None and str(threshold) not in quoted:
+        raise ValueError(f"the report does not quote PCK@{threshold}; it quotes {', '.join(quoted)}")
 
 
 def _dress(ax, *, ylabel: str) -> None:

@@ -10,7 +10,7 @@ from textwrap import fill
 import cv2
 import numpy as np
 
-from ._plots import INK, figure, plot_pck_curves, plot_stage_bars
+from ._plots import INK, figure, plot_accuracy_over_cost, plot_pck_curves, plot_stage_bars
 from .beliefs import decode
 from .skeleton import Skeleton
 
@@ -21,6 +21,7 @@ __all__ = [
     "overlay_beliefs",
     "overlay_parts",
     "part_sides",
+    "plot_accuracy_over_cost",
     "plot_pck_curves",
     "plot_stage_bars",
 ]

@@ -83,6 +83,7 @@ def test_torch_numba_and_estimators_stay_where_they_belong():
 
 LAYERS = [  # lowest first; a module imports from its own line or from lines above only
     {"_checks", "_replacing", "skeleton", "progress", "_energy"},
+    {"_json"},
     {"crops", "beliefs", "sides"},
     {"stage", "metrics", "datasets", "views"},
     {"protocols"},
@@ -91,9 +92,9 @@ LAYERS = [  # lowest first; a module imports from its own line or from lines abo
     {"training", "testing", "cost", "checkpoint", "photos", "_gathering"},
     {"machine"},
     {"forest", "conv"},
-    {"files", "evaluation", "_plots"},
+    {"_plots"},
     {"visualize"},
-    {"report", "_page", "_wording"},
+    {"files", "evaluation"},
     {"_commands"},
 ]
 APART = ({"forest", "conv", "datasets", "metrics"},)

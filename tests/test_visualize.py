@@ -13,6 +13,7 @@ from posemachines.visualize import (
     overlay_beliefs,
     overlay_parts,
     part_sides,
+    plot_accuracy_over_cost,
     plot_pck_curves,
     plot_stage_bars,
 )
@@ -184,11 +185,28 @@ def test_bars_have_intervals_as_error_bars():
     assert "PCK@0.1" in plot_stage_bars(comparison(), threshold=0.1).axes[0].get_ylabel()
 
 
+def test_accuracy_over_cost_has_a_point_with_its_interval_a_machine():
+    report = comparison()
+    for machine, time in zip(report["machines"].values(), (0.0, 20.0), strict=True):
+        machine["cost"] = {"ms_per_image": {"median": time}}
+    ax = plot_accuracy_over_cost(report).axes[0]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines if line.get_marker() in "so"] == [
+        (1e-3, 20),
+        (20.0, 40),
+    ]
+    ends = [segment[:, 1].tolist() for container in ax.collections for segment in container.get_segments()]
+    assert ends == [[18, 23], [36, 46]]
+    assert ax.get_xscale() == "log"
+    assert {"Mean pose", "Pose Machine"} <= {text.get_text() for text in ax.texts}
+
+
 def test_plots_say_what_is_wrong():
     with pytest.raises(ValueError, match="no machine"):
         plot_pck_curves({"machines": {}})
     with pytest.raises(ValueError, match=r"it quotes 0\.1, 0\.2"):
         plot_stage_bars(comparison(), threshold=0.3)
+    with pytest.raises(ValueError, match=r"it quotes 0\.1, 0\.2"):
+        plot_accuracy_over_cost(comparison(), threshold=0.3)
 
 
 def test_plots_leave_pyplot_alone():

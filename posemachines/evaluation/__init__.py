@@ -4,6 +4,7 @@ from .accuracy import THRESHOLDS, Evaluation, StageAccuracy, describe_reference,
 from .failures import ERROR_TYPES, calibration, error_shares, error_types
 from .groups import accuracy_by, body_size, pose_rarity, quartiles
 from .predictions import Figure, PredictionScores, evaluate
+from .report import Examples, Report, describe_machine
 from .significance import compare_machines, holm, wilcoxon
 from .uncertainty import bootstrap_difference, bootstrap_interval, interval, resampled_ratios
 
@@ -11,8 +12,10 @@ __all__ = [
     "ERROR_TYPES",
     "THRESHOLDS",
     "Evaluation",
+    "Examples",
     "Figure",
     "PredictionScores",
+    "Report",
     "StageAccuracy",
     "accuracy_by",
     "body_size",
@@ -20,6 +23,7 @@ __all__ = [
     "bootstrap_interval",
     "calibration",
     "compare_machines",
+    "describe_machine",
     "describe_reference",
     "error_shares",
     "error_types",

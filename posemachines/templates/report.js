@@ -3,11 +3,17 @@ window.onerror = (message) => { document.body.dataset.error = message; };
 window.onunhandledrejection = (event) => { document.body.dataset.error = event.reason; };
 document.documentElement.classList.add("script");
 
-const view = JSON.parse(document.getElementById("viewer-data").textContent);
-const form = document.querySelector(".controls");
-const SIDE = 300, LARGE_SIDE = 1200;  // longer sides of the canvases, in their own pixels
-const SHADOW = "rgb(16 16 18)";
+document.getElementById("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+});
+
+const SHADOW = "rgb(16 16 18)", SIDE = 480;  // longer side of the canvases, in their own pixels
 const rgb = (colour) => `rgb(${colour.join(" ")})`;
+const byId = (id) => document.getElementById(id);
+
+// -- pictures in the page -> pixels -----------------------------------------------------------------------------------
 
 function loaded(source) {
   return new Promise((resolve, reject) => {
@@ -24,58 +30,57 @@ function pixels(image) {
   canvas.height = image.naturalHeight;
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0);
-  return [canvas, context, context.getImageData(0, 0, canvas.width, canvas.height)];
+  return [context, context.getImageData(0, 0, canvas.width, canvas.height)];
 }
 
 // The photo as it is, and grey and dimmed to lie under an overlay.
-function photoPair(image) {
-  const [, context, data] = pixels(image);
+function photoPair(image, dim) {
+  const [context, data] = pixels(image);
   const values = data.data;
   for (let i = 0; i < values.length; i += 4) {
-    const grey = view.dim * (0.299 * values[i] + 0.587 * values[i + 1] + 0.114 * values[i + 2]);
+    const grey = dim * (0.299 * values[i] + 0.587 * values[i + 1] + 0.114 * values[i + 2]);
     values[i] = values[i + 1] = values[i + 2] = grey;
   }
   context.putImageData(data, 0, 0);
   return { plain: image, dim: context.canvas };
 }
 
-// One level in 0..255 a part and cell, from the grey picture that holds the maps of all parts below each other.
-function levels(image) {
-  const [, , data] = pixels(image);
-  return Uint8Array.from({ length: data.data.length / 4 }, (_, i) => data.data[4 * i]);
-}
+// -- drawing ----------------------------------------------------------------------------------------------------------
 
-function heat(strength) {
+function heat(view, strength) {
   const at = strength * (view.heat.length - 1);
   const low = Math.min(Math.floor(at), view.heat.length - 2);
   return view.heat[low].map((value, channel) => value + (at - low) * (view.heat[low + 1][channel] - value));
 }
 
 // The overlay, one pixel a cell: one part as heat, or all parts in the colours of their sides.
-function overlay(tile, part) {
-  const columns = view.width / view.stride, rows = view.height / view.stride, cells = columns * rows;
+function overlay(view, found, stage, part) {
+  const { columns, rows, levels, peaks } = found, parts = view.parts.length;
   const canvas = document.createElement("canvas");
   canvas.width = columns;
   canvas.height = rows;
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows);
-  const greatest = Math.max(...tile.peaks) || 1;
-  for (let cell = 0; cell < cells; cell++) {
-    let strength, colour;
-    if (part >= 0) {
-      strength = tile.levels[part * cells + cell] / 255;
-      colour = heat(strength);
-      strength **= view.heatContrast;
-    } else {
-      let best = 0, value = -1;
-      for (let p = 0; p < tile.peaks.length; p++) {
-        const belief = tile.levels[p * cells + cell] / 255 * tile.peaks[p];
-        if (belief > value) { value = belief; best = p; }
+  const greatest = Math.max(...peaks[stage]) || 1;
+  const level = (p, y, x) => levels[((stage * rows + y) * parts + p) * columns + x] / 255;
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      let strength, colour;
+      if (part >= 0) {
+        strength = level(part, y, x);
+        colour = heat(view, strength);
+        strength **= view.heatContrast;
+      } else {
+        let best = 0, value = -1;
+        for (let p = 0; p < parts; p++) {
+          const belief = level(p, y, x) * peaks[stage][p];
+          if (belief > value) { value = belief; best = p; }
+        }
+        strength = (value / greatest) ** view.partsContrast;
+        colour = view.colours[view.sides[best]];
       }
-      strength = (value / greatest) ** view.partsContrast;
-      colour = view.colours[view.sides[best]];
+      image.data.set([...colour, 255 * view.opacity * strength], 4 * (y * columns + x));
     }
-    image.data.set([...colour, 255 * view.opacity * strength], 4 * cell);
   }
   context.putImageData(image, 0, 0);
   return canvas;
@@ -86,7 +91,7 @@ function strokes(context, paint, thickness) {
   for (const [extra, dark] of [[thickness * 0.55, true], [0, false]]) paint(extra, dark);
 }
 
-function drawSkeleton(context, joints, thickness, scale, { plain = false, missed = () => false } = {}) {
+function drawSkeleton(context, view, joints, thickness, scale, { plain = false, missed = () => false } = {}) {
   const at = (joint) => [(joint[0] + 0.5) * scale, (joint[1] + 0.5) * scale];
   strokes(context, (extra, dark) => {
     for (const [first, second, side] of view.limbs) {
@@ -100,9 +105,10 @@ function drawSkeleton(context, joints, thickness, scale, { plain = false, missed
       if (!(plain && dark)) context.stroke();
     }
     context.setLineDash([]);
-    if (plain) return;
     joints.forEach((joint, part) => {
-      if (joint) mark(context, at(joint), thickness, extra, dark, rgb(view.colours[view.sides[part]]), missed(part));
+      if (!joint) return;
+      if (!plain) mark(context, at(joint), thickness, extra, dark, rgb(view.colours[view.sides[part]]), missed(part));
+      else if (!view.limbs.length) ring(context, joint, 0.7 * thickness, scale);
     });
   }, thickness);
 }
@@ -136,96 +142,229 @@ function ring(context, joint, thickness, scale) {
   }, thickness);
 }
 
-function draw(tile, canvas, side, state) {
-  const scale = side / Math.max(view.width, view.height);
-  canvas.width = Math.round(view.width * scale);
-  canvas.height = Math.round(view.height * scale);
-  const context = canvas.getContext("2d");
-  const thickness = 5.4 * (side / SIDE) ** 0.7, truth = view.truth[tile.person], isTruth = tile.kind === "truth";
-  const heated = state.beliefs && tile.levels;
-  context.drawImage(heated ? tile.photo.dim : tile.photo.plain, 0, 0, canvas.width, canvas.height);
-  if (heated) context.drawImage(overlay(tile, state.part), 0, 0, canvas.width, canvas.height);
-  if (state.part < 0) {
-    const missed = (part) => tile.distances && tile.distances[part] !== null && tile.distances[part] > view.found;
-    if (isTruth || state.skeleton) drawSkeleton(context, tile.joints, thickness, scale, { missed });
-    if (!isTruth && state.truth) drawSkeleton(context, truth, thickness * 0.6, scale, { plain: true });
-    return;
+// -- the viewer -------------------------------------------------------------------------------------------------------
+
+class Viewer {
+  constructor(view) {
+    this.view = view;
+    this.ready = new Map();  // people whose pictures are read
+    this.most = Math.max(...view.machines.map((machine) => machine.stages));
+    this.state = { person: 0, stage: this.most - 1, part: -1, a: view.shown[0], b: view.shown[1] };
+    this.build();
+    this.fromAddress();
+    this.listen();
   }
-  const joint = tile.joints[state.part], colour = rgb(view.colours[view.sides[state.part]]);
-  if (truth[state.part]) ring(context, truth[state.part], thickness, scale);
-  if (!isTruth && state.skeleton && joint) {
-    const place = [(joint[0] + 0.5) * scale, (joint[1] + 0.5) * scale];
-    strokes(context, (extra, dark) => mark(context, place, thickness, extra, dark, colour, false), thickness);
-  }
-}
 
-function caption(tile, part) {
-  if (tile.kind === "truth") return "";
-  if (part < 0) return tile.counts;
-  const distance = tile.distances[part];
-  return distance === null ? "not labelled" : `${distance.toFixed(2)} off`;
-}
-
-function readState() {
-  return {
-    part: Number(form.elements.part.value),
-    beliefs: form.elements.beliefs.checked,
-    skeleton: form.elements.skeleton.checked,
-    truth: form.elements.truth.checked,
-  };
-}
-
-async function readTile(figure, photos) {
-  const tile = JSON.parse(figure.querySelector("script").textContent);
-  tile.figure = figure;
-  tile.kind = figure.dataset.kind;
-  tile.name = figure.dataset.name;
-  tile.person = Number(figure.dataset.person);
-  tile.photo = photos[tile.person];
-  tile.counter = figure.querySelector(".count");
-  tile.counts = tile.counter ? tile.counter.textContent : "";
-  if (tile.maps) tile.levels = levels(await loaded(tile.maps));
-  const still = figure.querySelector("img");
-  tile.canvas = document.createElement("canvas");
-  tile.canvas.setAttribute("role", "button");
-  tile.canvas.setAttribute("aria-label", `${still.alt}; enlarge`);
-  tile.canvas.tabIndex = 0;
-  draw(tile, tile.canvas, SIDE, readState());
-  still.replaceWith(tile.canvas);
-  return tile;
-}
-
-function enlarge(dialog, tile) {
-  const state = readState(), part = state.part < 0 ? "" : `, ${form.querySelector("input[name=part]:checked").parentNode.textContent.trim()}`;
-  draw(tile, dialog.querySelector("canvas"), LARGE_SIDE, state);
-  dialog.querySelector("p").textContent = `Person ${tile.person + 1}, ${tile.name}${part}: ${caption(tile, state.part)}`.replace(/: $/, "");
-  dialog.showModal();
-}
-
-async function start() {
-  const photos = (await Promise.all([...document.querySelectorAll(".photo")].map((photo) => loaded(photo.src)))).map(photoPair);
-  const tiles = await Promise.all([...document.querySelectorAll("figure.tile")].map((figure) => readTile(figure, photos)));
-  const dialog = document.querySelector("dialog");
-  form.addEventListener("input", () => {
-    const state = readState();
-    for (const tile of tiles) {
-      draw(tile, tile.canvas, SIDE, state);
-      if (tile.counter) tile.counter.textContent = caption(tile, state.part);
-    }
-    document.body.dataset.part = state.part;
-  });
-  form.addEventListener("submit", (event) => event.preventDefault());
-  for (const tile of tiles) {
-    tile.canvas.addEventListener("click", () => enlarge(dialog, tile));
-    tile.canvas.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      enlarge(dialog, tile);
+  build() {
+    const { view } = this, strip = byId("strip"), parts = byId("parts");
+    view.people.forEach((person, index) => {
+      const button = document.createElement("button"), image = document.createElement("img");
+      button.type = "button";
+      button.setAttribute("role", "option");
+      button.setAttribute("aria-label", `Test person ${person.number}`);
+      button.tabIndex = -1;
+      image.src = person.photo;
+      image.alt = "";
+      button.append(image);
+      button.addEventListener("click", () => this.set({ person: index }));
+      strip.append(button);
     });
+    ["All", ...view.parts].forEach((name, index) => {
+      const label = document.createElement("label"), input = document.createElement("input"), span = document.createElement("span");
+      input.type = "radio";
+      input.name = "part";
+      input.value = index - 1;
+      if (index) {
+        label.className = `side-${view.sides[index - 1]}`;
+        span.append(document.createElement("i"));
+      }
+      span.append(name);
+      label.append(input, span);
+      input.addEventListener("change", () => this.set({ part: index - 1 }));
+      parts.append(label);
+    });
+    for (const side of ["a", "b"]) {
+      const select = byId(`machine-${side}`);
+      view.machines.forEach((machine, index) => select.append(new Option(machine.label, index)));
+      select.addEventListener("change", () => this.set({ [side]: Number(select.value) }));
+      const canvas = byId(`canvas-${side}`), scale = SIDE / Math.max(view.width, view.height);
+      canvas.width = Math.round(view.width * scale);
+      canvas.height = Math.round(view.height * scale);
+      canvas.addEventListener("click", (event) => this.pickJoint(side, event));
+    }
+    byId("stage").max = this.most;
+    byId("stage").disabled = this.most === 1;
   }
-  dialog.addEventListener("click", () => dialog.close());
-  document.body.dataset.tiles = tiles.length;
-  document.body.dataset.ready = "yes";
+
+  listen() {
+    byId("stage").addEventListener("input", (event) => this.set({ stage: Number(event.target.value) - 1 }));
+    byId("previous").addEventListener("click", () => this.move("person", -1));
+    byId("next").addEventListener("click", () => this.move("person", 1));
+    for (const name of ["beliefs", "prediction", "truth"]) byId(`show-${name}`).addEventListener("change", () => this.set({}));
+    byId("viewer").addEventListener("keydown", (event) => this.press(event));
+    window.addEventListener("hashchange", () => { this.fromAddress(); this.set({}); });
+  }
+
+  press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return;
+    const radio = event.target.type === "radio", key = event.key.toLowerCase();
+    const moves = { n: ["person", 1], p: ["person", -1], j: ["part", 1], k: ["part", -1] };
+    if (!radio) Object.assign(moves, { arrowright: ["stage", 1], arrowleft: ["stage", -1] });
+    const toggles = { b: "show-beliefs", t: "show-truth" };
+    if (key in moves) this.move(...moves[key]);
+    else if (key in toggles) { byId(toggles[key]).checked = !byId(toggles[key]).checked; this.set({}); }
+    else return;
+    event.preventDefault();
+  }
+
+  move(what, step) {
+    const { view, state } = this, n = view.people.length, parts = view.parts.length + 1;
+    if (what === "stage") this.set({ stage: Math.min(Math.max(state.stage + step, 0), this.most - 1) });
+    else if (what === "person") this.set({ person: (state.person + step + n) % n });
+    else this.set({ part: (state.part + 1 + step + parts) % parts - 1 });
+  }
+
+  fromAddress() {
+    const wanted = new URLSearchParams(location.hash.slice(1)), { view, state } = this;
+    const person = view.people.findIndex((each) => each.number === Number(wanted.get("person")));
+    if (person >= 0) state.person = person;
+    const stage = Number(wanted.get("stage"));
+    if (stage >= 1 && stage <= this.most) state.stage = stage - 1;
+    if (wanted.has("part")) state.part = view.parts.indexOf(wanted.get("part"));
+    for (const side of ["a", "b"]) {
+      const machine = view.machines.findIndex((each) => each.key === wanted.get(side));
+      if (machine >= 0) state[side] = machine;
+    }
+  }
+
+  toAddress() {
+    const { view, state } = this, words = new URLSearchParams({ person: view.people[state.person].number, stage: state.stage + 1 });
+    if (state.part >= 0) words.set("part", view.parts[state.part]);
+    words.set("a", view.machines[state.a].key);
+    words.set("b", view.machines[state.b].key);
+    history.replaceState(null, "", `#${words}`);
+  }
+
+  async person(index) {
+    if (!this.ready.has(index)) this.ready.set(index, this.read(index));
+    return this.ready.get(index);
+  }
+
+  async read(index) {
+    const { view } = this, person = view.people[index], machines = {};
+    const photo = photoPair(await loaded(person.photo), view.dim);
+    for (const machine of view.machines) {
+      const found = { ...person.machines[machine.key] };
+      if (found.maps) {
+        const data = pixels(await loaded(found.maps))[1].data;
+        found.levels = Uint8Array.from({ length: data.length / 4 }, (_, i) => data[4 * i]);
+        found.columns = Math.floor(view.width / machine.stride);
+        found.rows = Math.floor(view.height / machine.stride);
+      }
+      machines[machine.key] = found;
+    }
+    return { photo, machines, truth: person.truth };
+  }
+
+  async set(change, remember = true) {
+    Object.assign(this.state, change);
+    const turn = this.turn = (this.turn || 0) + 1;
+    const person = await this.person(this.state.person);
+    if (turn !== this.turn) return;  // something else was asked for meanwhile
+    this.show(person);
+    if (remember) this.toAddress();
+    document.body.dataset.shown = JSON.stringify(this.state);
+  }
+
+  show(person) {
+    const { view, state } = this;
+    [...byId("strip").children].forEach((button, index) => {
+      const chosen = index === state.person;
+      if (chosen && button.getAttribute("aria-selected") !== "true") {
+        const strip = byId("strip");
+        strip.scrollLeft = button.offsetLeft - strip.offsetLeft - strip.clientWidth / 2 + 28;
+      }
+      button.setAttribute("aria-selected", chosen);
+    });
+    byId("who").textContent = `Test person ${view.people[state.person].number}`;
+    byId("stage").value = state.stage + 1;
+    byId("stage-number").textContent = `${state.stage + 1} of ${this.most}`;
+    byId("parts").querySelectorAll("input")[state.part + 1].checked = true;
+    for (const side of ["a", "b"]) {
+      const machine = view.machines[state[side]], stage = Math.min(state.stage, machine.stages - 1);
+      const select = byId(`machine-${side}`), canvas = byId(`canvas-${side}`), found = person.machines[machine.key];
+      select.value = state[side];
+      select.className = `series-${machine.series}`;
+      this.draw(canvas.getContext("2d"), person, found, stage);
+      const [sentence, note] = this.words(machine, found, stage, person.truth);
+      const small = document.createElement("small");
+      small.textContent = note;
+      byId(`caption-${side}`).replaceChildren(sentence, small);
+      canvas.setAttribute("aria-label", `${machine.label}, ${note}: ${sentence}`);
+    }
+  }
+
+  draw(context, person, found, stage) {
+    const { view, state } = this, { width, height } = context.canvas;
+    const scale = SIDE / Math.max(view.width, view.height), thickness = 6.5;
+    const heated = byId("show-beliefs").checked && found.levels;
+    const prediction = byId("show-prediction").checked, truth = byId("show-truth").checked;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(heated ? person.photo.dim : person.photo.plain, 0, 0, width, height);
+    if (heated) {
+      const grid = scale * Math.round(view.width / found.columns);
+      context.drawImage(overlay(view, found, stage, state.part), 0, 0, grid * found.columns, grid * found.rows);
+    }
+    const joints = found.joints[stage], off = found.off[stage];
+    if (state.part < 0) {
+      const missed = (part) => off[part] !== null && off[part] > view.found;
+      if (prediction) drawSkeleton(context, view, joints, thickness, scale, { missed });
+      if (truth) drawSkeleton(context, view, person.truth, thickness * 0.55, scale, { plain: true });
+      return;
+    }
+    const joint = joints[state.part], colour = rgb(view.colours[view.sides[state.part]]);
+    if (truth && person.truth[state.part]) ring(context, person.truth[state.part], thickness, scale);
+    if (prediction && joint) {
+      const place = [(joint[0] + 0.5) * scale, (joint[1] + 0.5) * scale];
+      strokes(context, (extra, dark) => mark(context, place, thickness, extra, dark, colour, false), thickness);
+    }
+  }
+
+  // What the picture says, and which stage it is.
+  words(machine, found, stage, truth) {
+    const { view, state } = this, off = found.off[stage];
+    let note = `stage ${stage + 1} of ${machine.stages}${machine.kinds[stage] ? `, ${machine.kinds[stage]}` : ""}`;
+    if (machine.stages === 1) note = machine.kinds[0] ? `one stage, ${machine.kinds[0]}` : "no stages";
+    if (state.stage >= machine.stages && machine.stages > 1) note += ", its last";
+    if (!found.levels) note += "; no belief maps";
+    if (state.part < 0) {
+      const scored = off.filter((each) => each !== null);
+      return [`${scored.filter((each) => each <= view.found).length} of ${scored.length} joints found`, note];
+    }
+    const name = view.parts[state.part], belief = found.peaks ? `, belief ${found.peaks[stage][state.part].toFixed(2)}` : "";
+    if (!truth[state.part]) return [`${name}: not labelled${belief}`, note];
+    const distance = off[state.part];
+    if (distance === null) return [`${name}: not scored${belief}`, note];
+    return [`${name}: ${distance <= view.found ? "found" : "missed"}, ${distance.toFixed(2)} reference lengths off${belief}`, note];
+  }
+
+  // The part whose predicted or true joint is nearest to a click.
+  async pickJoint(side, event) {
+    const { view, state } = this, box = event.target.getBoundingClientRect();
+    const x = (event.clientX - box.left) / box.width * view.width, y = (event.clientY - box.top) / box.height * view.height;
+    const person = await this.person(state.person), machine = view.machines[state[side]];
+    const joints = person.machines[machine.key].joints[Math.min(state.stage, machine.stages - 1)];
+    let best = -1, least = 0.08 * Math.max(view.width, view.height);
+    view.parts.forEach((_, part) => {
+      for (const joint of [joints[part], person.truth[part]]) {
+        const distance = joint ? Math.hypot(joint[0] - x, joint[1] - y) : Infinity;
+        if (distance < least) { least = distance; best = part; }
+      }
+    });
+    this.set({ part: best === state.part ? -1 : best });
+  }
 }
 
-start();
+const data = byId("viewer-data");
+const begun = data ? new Viewer(JSON.parse(data.textContent)).set({}, false) : Promise.resolve();
+begun.then(() => { document.body.dataset.ready = "yes"; });

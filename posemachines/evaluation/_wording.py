@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from math import isfinite
 
-from ._plots import is_baseline
+from .._plots import is_baseline
 
 __all__ = [
     "byte_size",
     "complexity",
     "duration",
+    "joules",
+    "mebibytes",
     "milliseconds",
     "number",
     "other_findings",
     "remarks",
     "settings",
+    "significance",
     "summary",
 ]
 
@@ -53,7 +56,7 @@ def milliseconds(value) -> str:
         return UNKNOWN
     if value >= 950:
         return duration(value / 1000)
-    if 0 < value < 0.01:
+    if 0 <= value < 0.01:
         return "< 0.01 ms"
     return f"{value:.0f} ms" if value >= 9.95 else f"{value:.1f} ms" if value >= 0.95 else f"{value:.2f} ms"
 
@@ -67,6 +70,16 @@ def byte_size(size) -> str:
             return f"{size:.0f} {unit}" if unit == "B" or abs(size) >= 99.5 else f"{size:.1f} {unit}"
         size /= 1024
     raise AssertionError("unreachable")
+
+
+def mebibytes(size) -> str:
+    """A size that is given in MiB."""
+    return byte_size(None if size is None else size * 2**20)
+
+
+def joules(sources: dict | None) -> str:
+    """Energy by source: "cpu 1.2 J"."""
+    return ", ".join(f"{source} {number(value, 2)} J" for source, value in (sources or {}).items()) or UNKNOWN
 
 
 def complexity(counts: dict) -> str:
@@ -96,18 +109,20 @@ def summary(report: dict) -> str:
 def other_findings(report: dict) -> list[str]:
     """The remaining compared pairs, a short sentence each."""
     sentences = []
-    for first, second, difference, low, high in _pairs(report)[1:]:
+    for first, second, entry in _pairs(report)[1:]:
         names = f"{first['label']} and {second['label']}"
-        interval = f"{number(low)} to {number(high)}"
-        if low <= 0 <= high:
-            sentences.append(f"{names} cannot be told apart: {number(difference)} points, and {interval} contains 0.")
+        interval = f"{number(entry['low'])} to {number(entry['high'])}"
+        if entry["significant"]:
+            points = number(entry["difference"])
+            sentences.append(f"{first['label']} over {second['label']}: {points} points ({interval}).")
         else:
-            sentences.append(f"{first['label']} over {second['label']}: {number(difference)} points ({interval}).")
+            points = number(entry["difference"])
+            sentences.append(f"{names} cannot be told apart: {points} points ({interval}){_why_not(entry)}.")
     return sentences
 
 
 def _pairs(report: dict) -> list[tuple]:
-    """(better, worse, difference, low, high) at the main threshold, with its interval; pairs with a baseline last."""
+    """(better, worse, what is known of their difference) at the main threshold; pairs with a baseline last."""
     machines, pairs = report["machines"], []
     for each in report.get("differences", ()):
         values = (each["difference"], *each["interval"])
@@ -118,22 +133,44 @@ def _pairs(report: dict) -> list[tuple]:
         difference, low, high = values
         if difference < 0:
             first, second, difference, low, high = second, first, -difference, -high, -low
-        pairs.append((first, second, difference, low, high))
+        significant = each.get("significant", not low <= 0 <= high)
+        entry = {"difference": difference, "low": low, "high": high, "significant": significant, **_tests(each)}
+        pairs.append((first, second, entry))
     return sorted(pairs, key=lambda pair: is_baseline(pair[0]) or is_baseline(pair[1]))
 
 
+def _tests(entry: dict) -> dict:
+    return {"p": entry.get("p_holm"), "family": entry.get("family")}
+
+
 def _finding(report: dict, pair: tuple) -> str:
-    first, second, difference, low, high = pair
+    first, second, entry = pair
+    low, high = number(entry["low"]), number(entry["high"])
     values = f"{_percent(_last(first))} of the joints {_within(report)} against {_percent(_last(second))}"
-    if low <= 0 <= high:
+    difference = f"a difference of {number(entry['difference'])} points"
+    if not entry["significant"]:
         return (
-            f"{first['label']} and {second['label']} cannot be told apart on these people: {values}, a difference of "
-            f"{number(difference)} points whose {LEVEL} interval, {number(low)} to {number(high)}, contains 0."
+            f"{first['label']} and {second['label']} cannot be told apart on these people: {values}, {difference} "
+            f"({LEVEL} interval {low} to {high}){_why_not(entry)}."
         )
     return (
-        f"{first['label']} finds more joints than {second['label']}: {values}, a difference of "
-        f"{number(difference)} points ({LEVEL} interval {number(low)} to {number(high)})."
+        f"{first['label']} finds more joints than {second['label']}: {values}, {difference} "
+        f"({LEVEL} interval {low} to {high})."
     )
+
+
+def _why_not(entry: dict) -> str:
+    """Why a difference is not called a win."""
+    if entry["low"] <= 0 <= entry["high"]:
+        return ", which may be chance: the interval contains 0"
+    return f", which is not significant among {entry['family']} comparisons ({significance(entry['p'])})"
+
+
+def significance(p) -> str:
+    """A p value: "p = 0.03" or "p < 0.001"."""
+    if p is None or not isfinite(p):
+        return UNKNOWN
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2f}" if p >= 0.095 else f"p = {p:.3f}"
 
 
 def remarks(report: dict) -> list[str]:
