@@ -5,20 +5,15 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from posemachines import PeopleDataset
-from posemachines.datasets import (
-    draw_figures,
-    load_coco,
-    load_deeplabcut,
-    load_flic,
-    load_lsp,
-    load_lspet,
-    load_mpii,
-)
+from posemachines.datasets import draw_figures, load_people
+from posemachines.datasets.by_name import FORMATS_OF_FILES as OF_FILES
+from posemachines.datasets.by_name import FORMATS_OF_FOLDERS as OF_FOLDERS
 
 __all__ = ["add_arguments", "check", "load"]
 
@@ -31,8 +26,6 @@ DATASETS: dict[str, dict[str, int]] = {  # default people to train and to test o
     "coco": {},
     "csv": {},
 }
-OF_FOLDERS = ("lspet", "lsp", "flic")
-OF_FILES = ("mpii", "coco", "csv")
 TRAIN_SHARE = 0.8
 
 
@@ -107,17 +100,15 @@ def load(options: argparse.Namespace) -> tuple[PeopleDataset, PeopleDataset]:
 
 def _loader(options: argparse.Namespace, annotations: Path | None = None, images: Path | None = None) -> Callable:
     """Function that loads the data set; takes ``split`` where the data set has one."""
-    frame = {} if options.frame is None else {"frame": options.frame}
-    annotations = options.annotations if annotations is None else annotations
-    images = options.images if images is None else images
-    return {
-        "lspet": lambda: load_lspet(options.root, **frame),
-        "lsp": lambda: load_lsp(options.root, **frame),
-        "flic": lambda split: load_flic(options.root, split=split, **frame),
-        "mpii": lambda split=None: load_mpii(annotations, images, split=split, **frame),
-        "coco": lambda: load_coco(annotations, images, category=options.category, **frame),
-        "csv": lambda: load_deeplabcut(annotations, images, **frame),
-    }[options.dataset]
+    return partial(
+        load_people,
+        options.dataset,
+        root=options.root,
+        annotations=options.annotations if annotations is None else annotations,
+        images=options.images if images is None else images,
+        category=options.category,
+        frame=options.frame,
+    )
 
 
 def _numbered(options: argparse.Namespace) -> tuple[PeopleDataset, PeopleDataset]:

@@ -8,7 +8,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import posemachines
-from benchmarks import forest_tables, net_tables, tables
+from benchmarks import forest_tables, net_tables, results_file, tables
+from posemachines.datasets.validation import KINDS
 
 project = "posemachines"
 author = "The posemachines developers"
@@ -82,6 +83,31 @@ def write_shipped_tables(_app):
         (ROOT / "docs" / "generated" / f"{name}.rst").write_text(text + "\n", encoding="utf-8")
 
 
+def write_validation(_app):
+    """What looks wrong in the labels, and how many faults are found, as pages to include."""
+    folder = ROOT / "docs" / "generated"
+    found = results_file.read("validate_lspet")
+    rows = [(kind, KINDS[kind], str(count)) for kind, count in found["counts"].items()]
+    parts = [
+        f"{found['suspicious']:,} of {found['people']:,} people have errors or warnings.",
+        tables.list_table(("Kind", "Level", "Findings"), rows),
+        f"Made by::\n\n    {found['command']}",
+    ]
+    (folder / "validate_lspet.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    faults = results_file.read("label_faults")
+    rows = [
+        (", ".join(row["exchanged"]), f"{100 * row['found']:.0f} %", f"{100 * row['others']:.1f} %")
+        for row in faults["groups"]
+    ]
+    parts = [
+        f"{faults['spoilt']} of {faults['people']} drawn figures spoilt; with none spoilt, {100 * faults['clean']:.1f} % "
+        "are reported.",
+        tables.list_table(("Exchanged", "Reported", "Of the others"), rows),
+        f"Made by::\n\n    {faults['command']}",
+    ]
+    (folder / "label_faults.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
 def visit_math(self, node):
     """Formulas as MathML, which browsers draw without any script from elsewhere."""
     formula = convert(node.astext(), display="inline" if node.tagname == "math" else "block")
@@ -93,3 +119,4 @@ def setup(app):
     app.add_html_math_renderer("mathml", (visit_math, None), (visit_math, None))
     app.connect("builder-inited", write_tables)
     app.connect("builder-inited", write_shipped_tables)
+    app.connect("builder-inited", write_validation)

@@ -78,7 +78,8 @@ def test_torch_numba_and_estimators_stay_where_they_belong():
         assert file.startswith("forest/") or not _uses(imports, "numba"), file
         allowed = {"sklearn.base", "sklearn.exceptions", "sklearn.utils"}
         estimators = {name for name in imports if name.startswith("sklearn.") and name.count(".") == 1} - allowed
-        assert file.startswith("forest/") or not estimators, (file, estimators)
+        home = file.startswith("forest/") or file == "datasets/_suspicions.py"  # which judges labels by a regression
+        assert home or not estimators, (file, estimators)
 
 
 LAYERS = [  # lowest first; a module imports from its own line or from lines above only
@@ -94,6 +95,7 @@ LAYERS = [  # lowest first; a module imports from its own line or from lines abo
     {"forest", "conv"},
     {"_plots"},
     {"visualize"},
+    {"label_page"},
     {"files", "evaluation"},
     {"_commands"},
 ]

@@ -1,8 +1,9 @@
 """The command line, one module a subcommand.
 
 A subcommand is a module with `NAME`, `SUMMARY` (one line, for the list), a docstring (for its own help),
-``add_arguments(parser)`` and ``run(options)``, and stands in `COMMANDS`. It imports what is heavy inside `run`, so that
-``--help`` is quick. An OSError, ValueError or ImportError is the user's to mend: it is shown as one line.
+``add_arguments(parser)`` and ``run(options)``, whose exit code is 0 where it returns None, and stands in `COMMANDS`. It
+imports what is heavy inside `run`, so that ``--help`` is quick. An OSError, ValueError or ImportError is the user's to
+mend: it is shown as one line.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from .. import __version__
-from . import evaluate, predict
+from . import evaluate, predict, validate
 
 __all__ = ["COMMANDS", "main", "make_parser"]
 
 PROGRAM = "python -m posemachines"
 FAILED, INTERRUPTED = 2, 130  # exit codes
-COMMANDS: tuple[ModuleType, ...] = (predict, evaluate)
+COMMANDS: tuple[ModuleType, ...] = (predict, evaluate, validate)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -50,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0, or 2 after an error, which is told in one line on the standard error.
+        Exit code: that of the subcommand, 0 by default, or 2 after an error, which is told in one line on the
+        standard error.
 
     Raises
     ------
@@ -59,10 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = make_parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except (OSError, ValueError, ImportError) as error:
         print(f"{PROGRAM} {options.command}: error: {' '.join(str(error).split())}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
-    return 0
