@@ -100,8 +100,8 @@ def write_validation(_app):
         for row in faults["groups"]
     ]
     parts = [
-        f"{faults['spoilt']} of {faults['people']} drawn figures spoilt; with none spoilt, {100 * faults['clean']:.1f} % "
-        "are reported.",
+        f"{faults['spoilt']} of {faults['people']} drawn figures spoilt; "
+        f"with none spoilt, {100 * faults['clean']:.1f} % are reported.",
         tables.list_table(("Exchanged", "Reported", "Of the others"), rows),
         f"Made by::\n\n    {faults['command']}",
     ]

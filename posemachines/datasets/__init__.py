@@ -3,6 +3,7 @@
 from .by_name import load_people
 from .coco import load_coco, write_coco, write_coco_results
 from .deeplabcut import load_deeplabcut, write_deeplabcut
+from .downloads import fetch
 from .figures import draw_figures
 from .flic import load_flic
 from .lsp import load_lsp, load_lspet
@@ -16,6 +17,7 @@ __all__ = [
     "PeopleDataset",
     "Validation",
     "draw_figures",
+    "fetch",
     "load_coco",
     "load_deeplabcut",
     "load_flic",
