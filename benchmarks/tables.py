@@ -18,7 +18,7 @@ from benchmarks import forest_tables, net_tables
 RESULTS = ROOT / "benchmarks" / "results"
 TABLES = {"figures": "compare_figures.json", "lspet": "compare_lspet.json"}
 HEADS = ("Machine", "Stage", "PCK@0.1", "PCK@0.2", "95 % interval @0.2")
-COST_HEADS = ("Machine", "Training", "ms per image", "Peak memory", "Size", "On disk")
+COST_HEADS = ("Machine", "Training", "Processor time", "ms per image", "Peak memory", "Size", "On disk")
 
 
 def accuracy_rows(report: dict) -> list[tuple[str, ...]]:
@@ -49,6 +49,7 @@ def cost_rows(report: dict) -> list[tuple[str, ...]]:
             (
                 machine["label"],
                 _duration(cost["training_seconds"]),
+                _duration(cost["training_cpu_seconds"]),
                 f"{cost['ms_per_image']['median']:.1f}",
                 f"{cost['peak_memory_mib']:,.0f} MiB",
                 size,
@@ -103,16 +104,20 @@ def sentence(report: dict) -> str:
     """What the run says about the two machines, after their last stage."""
     difference = next(d for d in report["differences"] if (d["a"], d["b"], d["threshold"]) == ("cpm", "pm", "0.2"))
     low, high = difference["interval"]
-    if low <= 0 <= high:
-        return f"The two machines cannot be told apart at PCK@0.2: the difference is {low:.1f} to {high:.1f} points."
+    if not difference["significant"]:
+        return (
+            f"The two machines cannot be told apart at PCK@0.2: the difference is {difference['difference']:.1f} points "
+            f"(95 % interval {low:.1f} to {high:.1f}, p = {difference['p_holm']:.2g} after Holm's correction)."
+        )
     points = abs(difference["difference"])
     low, high = sorted((abs(low), abs(high)))
     net_leads = difference["difference"] > 0
     ahead, behind = ("the net finds", "the forests") if net_leads else ("the forests find", "the net")
-    forests, net = (_duration(report["machines"][name]["cost"]["training_seconds"]) for name in ("pm", "cpm"))
+    forests, net = (_duration(report["machines"][name]["cost"]["training_cpu_seconds"]) for name in ("pm", "cpm"))
     return (
         f"After the last stage {ahead} {points:.1f} points more of the joints at PCK@0.2 than {behind} "
-        f"(95 % interval {low:.1f} to {high:.1f}). The forests trained for {forests}, the net for {net}."
+        f"(95 % interval {low:.1f} to {high:.1f}). Training took {forests} of a "
+        f"core for the forests, {net} for the net."
     )
 
 

@@ -36,6 +36,8 @@ numpydoc_xref_param_type = False
 nitpicky = False
 copybutton_prompt_text = ">>> "
 
+html_extra_path = ["../benchmarks/results/compare_figures.html"]
+
 
 def write_tables(_app):
     """The tables of the result files, as pages to include."""
