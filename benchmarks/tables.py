@@ -105,10 +105,9 @@ def sentence(report: dict) -> str:
     difference = next(d for d in report["differences"] if (d["a"], d["b"], d["threshold"]) == ("cpm", "pm", "0.2"))
     low, high = difference["interval"]
     if not difference["significant"]:
-        return (
-            f"The two machines cannot be told apart at PCK@0.2: the difference is {difference['difference']:.1f} points "
-            f"(95 % interval {low:.1f} to {high:.1f}, p = {difference['p_holm']:.2g} after Holm's correction)."
-        )
+        interval = f"95 % interval {low:.1f} to {high:.1f}, p = {difference['p_holm']:.2g} after Holm's correction"
+        points = difference["difference"]
+        return f"The two machines cannot be told apart at PCK@0.2: {points:.1f} points between them ({interval})."
     points = abs(difference["difference"])
     low, high = sorted((abs(low), abs(high)))
     net_leads = difference["difference"] > 0
