@@ -19,6 +19,8 @@ def flat_row(row: dict) -> dict[str, float | int | str]:
     """An epoch's row with a column for each stage: ``loss_stage1``, ``pck@0.2_stage1``, ..."""
     flat: dict[str, float | int | str] = {}
     for name, value in row.items():
+        if name == "gradients":  # a histogram a layer has no place in a table
+            continue
         if isinstance(value, list):
             flat |= {f"{name}_stage{number}": one for number, one in enumerate(value, 1)}
         else:

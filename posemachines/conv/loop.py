@@ -20,6 +20,7 @@ from ..progress import progress
 from .batches import Batch, Batches, TrainingData
 from .devices import choose_device, choose_precision
 from .distributed import join_world
+from .gradients import gradient_magnitudes
 from .log import TrainingLog
 from .networks import PoseNetwork
 from .optimisers import learning_rate, make_optimiser
@@ -69,11 +70,14 @@ class TrainingRun:
     mirrors : bool
         Whether crops may be mirrored.
     seed : int
+    gradients : bool, default=False
+        Write into the history, for every epoch, how large the gradients of its last step were.
     """
 
     def __init__(
-        self, network: PoseNetwork, data: TrainingData, settings, phases: Sequence[Phase], *, flip_order, mirrors, seed
-    ) -> None:
+        self, network: PoseNetwork, data: TrainingData, settings, phases: Sequence[Phase], *, flip_order, mirrors, seed,
+        gradients: bool = False,
+    ) -> None:  # fmt: skip
         device = choose_device(settings.device)
         self.world = join_world(cuda=device.type == "cuda")
         if device.type == "cuda" and self.world.size > 1 and device.index is None:
@@ -83,6 +87,8 @@ class TrainingRun:
         self.network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.data, self.settings, self.phases = data, settings, tuple(phases)
         self.seed, self.flip_order = seed, list(flip_order)
+        self.gradients = gradients
+        self.magnitudes: list[dict] = []
         self.batches = Batches(
             data, settings, flip_order=flip_order, mirrors=mirrors, seed=seed, world=self.world, device=device
         )
@@ -170,6 +176,8 @@ class TrainingRun:
             "learning_rate": self._current_rate(self.batch - 1), "loss": means[0][:n_stages],
             "peak": means[1][:n_stages], "seconds": time.monotonic() - began,
         }  # fmt: skip
+        if self.gradients:
+            row["gradients"] = self.magnitudes
         self.history.append(row | self._watch(n_stages))
         self.epoch, self.batch = self.epoch + 1, 0
         self._clear_sums()
@@ -194,6 +202,8 @@ class TrainingRun:
             else:
                 self._add_gradients(part, n_people)
         self.scaler.unscale_(self.optimiser)
+        if self.gradients and self.batch == self.batches.per_epoch - 1:
+            self.magnitudes = gradient_magnitudes(self.network)
         if self.settings.clip is not None:
             weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
             torch.nn.utils.clip_grad_norm_(weights, self.settings.clip)

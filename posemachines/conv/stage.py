@@ -125,7 +125,8 @@ class ConvStage(Stage):
         Trunk and one head, with plain convolutions.
     history_ : list of dict
         An epoch each: "phase", "epoch", "step", "loss" and mean "peak" of the part maps (lists, an entry a stage), the
-        "learning_rate" it ended with, "seconds", and the figures of the people it was watched by.
+        "learning_rate" it ended with, "seconds", the figures of the people it was watched by, and "gradients" of its
+        last step (:func:`.gradient_magnitudes`) where the strategy asks for them.
 
     Notes
     -----
@@ -299,6 +300,7 @@ class ConvStage(Stage):
         phases: Sequence[Phase],
         verbose: bool,
         start: PoseNetwork | None = None,
+        gradients: bool = False,
     ) -> tuple[PoseNetwork, list[dict]]:
         """A new network with a head for each entry of `uses_beliefs`, trained with this stage's settings."""
         self._check_settings()
@@ -311,8 +313,9 @@ class ConvStage(Stage):
             if start is not None:
                 self._go_on_from(network, start)
             run = TrainingRun(
-                network, data, self, phases, flip_order=skeleton.flip_order, mirrors=bool(skeleton.pairs), seed=seed
-            )
+                network, data, self, phases, flip_order=skeleton.flip_order, mirrors=bool(skeleton.pairs), seed=seed,
+                gradients=gradients,
+            )  # fmt: skip
             return network, run.run(verbose=verbose)
 
     def _go_on_from(self, network: PoseNetwork, start: PoseNetwork) -> None:

@@ -76,7 +76,7 @@ class _BackPropagation(BaseEstimator):
         data = TrainingData(images, joints, others=others, watched=watched, score=score)
         network, history = first._train(
             data, skeleton, uses_beliefs=uses_beliefs, phases=self._phases(len(stages), first.epochs), verbose=verbose,
-            start=start,
+            start=start, gradients=getattr(self, "gradients", False),
         )  # fmt: skip
         for index, stage in enumerate(stages):
             stage._adopt(network, index, history)
@@ -92,14 +92,17 @@ class JointTraining(_BackPropagation):
     supervision : {"all", "last"}, default="all"
         "all": a loss at every stage (intermediate supervision, as published). "last": at the last one only, the
         paper's comparison, in which the gradients of early layers vanish.
+    gradients : bool, default=False
+        Write into ``history_``, for every epoch, how large the gradients of each convolution are in its last step.
 
     References
     ----------
     .. [1] Wei et al., "Convolutional Pose Machines", CVPR 2016, section 3.3.
     """
 
-    def __init__(self, supervision: str = "all") -> None:
+    def __init__(self, supervision: str = "all", gradients: bool = False) -> None:
         self.supervision = supervision
+        self.gradients = gradients
 
     def _phases(self, n_stages: int, epochs: int) -> list[Phase]:
         if self.supervision not in ("all", "last"):

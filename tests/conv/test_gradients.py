@@ -1,0 +1,43 @@
+"""Gradients that a training writes down."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from posemachines.conv import ConvPoseMachine, ConvStage, JointTraining
+from posemachines.conv.gradients import GRADIENT_EDGES, gradient_magnitudes
+from posemachines.conv.log import flat_row
+from posemachines.testing import SKELETON, make_dots
+
+NET = {"stem_width": 8, "feature_width": 8, "stage_width": 8, "stage_coarse_width": 8, "epochs": 2, "device": "cpu"}
+
+
+def test_histogram_of_known_gradients():
+    conv = nn.Conv2d(1, 1, (1, 4), bias=False)
+    net = nn.Sequential(conv, nn.Conv2d(1, 1, 1))
+    conv.weight.grad = torch.tensor([0.0, 1e-3, 1e-3, 1e-20]).reshape(1, 1, 1, 4)
+    (row,) = gradient_magnitudes(net)  # the second has no gradient
+    assert row["name"] == "0"
+    assert row["zeros"] == 0.25
+    np.testing.assert_allclose(row["std"], np.sqrt(2e-6 / 4), rtol=1e-5)
+    histogram = np.array(row["histogram"])
+    assert len(histogram) == len(GRADIENT_EDGES) - 1
+    np.testing.assert_allclose(histogram[0], 1 / 3, rtol=1e-6)
+    (middle,) = np.flatnonzero(histogram[1:]) + 1
+    assert GRADIENT_EDGES[middle] <= -3 <= GRADIENT_EDGES[middle + 1]
+
+
+def test_training_writes_them_down_where_asked_and_is_no_other():
+    images, joints = make_dots(12)
+    plain, watched = (
+        ConvPoseMachine(2, stage=ConvStage(**NET), skeleton=SKELETON, random_state=0, training=training).fit(
+            images, joints
+        )
+        for training in (JointTraining(), JointTraining(gradients=True))
+    )
+    np.testing.assert_array_equal(plain.predict_beliefs(images), watched.predict_beliefs(images))
+    assert all("gradients" not in row for row in plain.stages_[0].history_)
+    for row in watched.stages_[0].history_:
+        assert len(row["gradients"]) > 10
+        assert all(layer["std"] > 0 for layer in row["gradients"])
+        assert "gradients" not in flat_row(row)
