@@ -200,7 +200,7 @@ def run(options: argparse.Namespace, command: str, began: float) -> int:
     report, machines, distances = describe(options, people, command), {}, {}
     options.output.mkdir(parents=True, exist_ok=True)
     names = ["mean", *options.machines]
-    if {"pm", "hybrid", "reverse"} & {*names}:
+    if {"pm", "hybrid", "reverse", "structures"} & {*names}:
         compile_kernels(options.jobs)
     try:
         for name in names:

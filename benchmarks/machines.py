@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from baselines import MeanPose
+from baselines import MeanPose, NearestNeighbourHOG, PictorialStructures, RidgeHOG
 from posemachines import ConvPoseMachine, ConvStage, ForestStage, PoseMachine, SequentialMachine, Skeleton, Stacked
 from posemachines.testing import SKELETON, make_dots
 
@@ -16,6 +16,10 @@ LABELS = {
     "cpm": "Convolutional Pose Machine",
     "hybrid": "Hybrid (forest, then conv)",
     "reverse": "Hybrid (conv, then forest)",
+    "neighbour": "Nearest neighbour (HOG)",
+    "ridge": "Ridge regression (HOG)",
+    "structures": "Pictorial structures (forest)",
+    "net-structures": "Pictorial structures (net)",
 }
 
 
@@ -54,6 +58,8 @@ def build(
     """
     if name == "mean":
         return MeanPose(skeleton=skeleton)
+    if name in ("neighbour", "ridge"):
+        return (NearestNeighbourHOG if name == "neighbour" else RidgeHOG)(n_jobs=jobs, skeleton=skeleton)
     forest = ForestStage(n_jobs=jobs, **({"n_rounds": rounds} if rounds else {}))
     epochs = epochs or default_epochs(n_train)
     net = ConvStage(device=device, n_jobs=jobs, epochs=epochs)
@@ -62,6 +68,10 @@ def build(
         return PoseMachine(stages, stage=forest, **common)
     if name == "cpm":
         return ConvPoseMachine(stages, stage=net, **common)
+    if name in ("structures", "net-structures"):
+        first = PoseMachine(1, stage=forest) if name == "structures" else ConvPoseMachine(1, stage=net)
+        first.set_params(random_state=seed, verbose=True)
+        return PictorialStructures(first, random_state=seed, skeleton=skeleton)
     half = net.set_params(epochs=max(epochs // 2, 1))  # everybody's mirror image is a person more
     kinds = {"hybrid": [forest] * (stages - 1) + [half], "reverse": [half] + [forest] * (stages - 1)}
     return SequentialMachine(kinds[name], training=Stacked(views=2), **common)

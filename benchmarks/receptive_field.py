@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -79,7 +80,8 @@ def widest(n_blocks: int, n_parts: int, parameters: int) -> int:
 
     def count(width: int) -> int:
         widths = (stem_width, width, 0, n_blocks, 0, stage_width, 0, 0, 0)
-        network = build_network("lite", n_maps=n_parts + 1, n_stages=1, widths=widths)
+        with torch.device("meta"):  # shapes alone
+            network = build_network("lite", n_maps=n_parts + 1, n_stages=1, widths=widths)
         return sum(weights.numel() for weights in network.parameters())
 
     sizes = range(4, 4000, 4)

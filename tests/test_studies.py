@@ -5,9 +5,11 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from benchmarks import (
     context,
+    cost,
     gradient_flow,
     receptive_field,
     robustness,
@@ -16,13 +18,12 @@ from benchmarks import (
     training_strategies,
 )
 from benchmarks.disturbances import DISTURBANCES, disturbed
+from benchmarks.machines import LABELS
 from posemachines.crops import to_photo
 from posemachines.datasets import draw_figures
 
-SCRIPTS = {
-    script.__name__.rpartition(".")[2]: script
-    for script in (context, gradient_flow, receptive_field, robustness, sample_efficiency, stages, training_strategies)
-}
+ALL = (context, cost, gradient_flow, receptive_field, robustness, sample_efficiency, stages, training_strategies)
+SCRIPTS = {script.__name__.rpartition(".")[2]: script for script in ALL}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,8 @@ def test_nets_of_the_real_run_have_equal_parameters():
     counts = []
     for n_blocks in receptive_field.BLOCKS:
         width = receptive_field.widest(n_blocks, 14, receptive_field.PARAMETERS)
-        network = build_network("lite", n_maps=15, n_stages=1, widths=(64, width, 0, n_blocks, 0, 96, 0, 0, 0))
+        with torch.device("meta"):
+            network = build_network("lite", n_maps=15, n_stages=1, widths=(64, width, 0, n_blocks, 0, 96, 0, 0, 0))
         counts.append(sum(weights.numel() for weights in network.parameters()))
     assert len(counts) >= 6
     assert max(counts) < 1.1 * min(counts)
@@ -135,6 +137,23 @@ def test_robustness(tmp_path, trained):
         for row in rows:
             check_stage(row["pm"])
             check_stage(row["cpm"])
+
+
+def test_cost(tmp_path, trained):
+    result = run("cost", tmp_path, trained)
+    points = result["points"]
+    assert {point["machine"] for point in points} == set(LABELS)
+    assert [point["stages"] for point in points if point["machine"] == "pm"] == [1, 2, 3]
+    for what, front in result["fronts"].items():
+        assert front
+        chosen = [points[number] for number in front]
+        accuracies = [point["pck"]["0.2"] for point in chosen]
+        assert accuracies == sorted(set(accuracies))
+        for point in points:
+            if point[what] is not None:
+                better = [each for each in chosen if each[what] <= point[what]]
+                assert max(each["pck"]["0.2"] for each in better) >= point["pck"]["0.2"]
+    assert all(point["ms"] > 0 for point in points)
 
 
 # -- disturbances ---------------------------------------------------------------------------------------------------
