@@ -2,8 +2,8 @@
 
 Figure 3 of "Convolutional Pose Machines" (CVPR 2016): beliefs of parts that are easy tell a later stage where the hard
 ones are. Here for elbows and wrists: how often stage t finds a joint that stage t - 1 missed, and loses one that it
-had; and how accuracy changes when one part's belief map is withheld from stage 2: the mean map of all people stands in
-for it.
+had; and how accuracy changes when belief maps are withheld from stage 2, one part's or a group's: the mean maps of all
+people stand in for them. Forests read maps of limbs and of the body, too, which only the last two groups withhold.
 
     python benchmarks/context.py
 """
@@ -11,6 +11,8 @@ for it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machines import LABELS, build, compile_kernels
 from benchmarks.study import Study, run_study
-from benchmarks.study_plots import dress
-from posemachines._plots import INK, SMALL, figure
+from benchmarks.study_plots import colour, dress, legend
+from posemachines._plots import GRID, INK, SMALL, figure
 from posemachines.beliefs import decode
 from posemachines.crops import to_photo
 from posemachines.evaluation import resampled_ratios
@@ -95,75 +97,97 @@ def _share(study: Study, counted: np.ndarray, of: np.ndarray) -> dict:
 
 
 def _withheld(study: Study, machine, hits: list[np.ndarray]) -> dict:
-    """What stage 2 finds of the targets when one part's map of stage 1 is withheld, or all are."""
-    images = study.people().test.X
-    n_parts = study.people().skeleton.n_parts
-    given = [next(iter(machine.staged_beliefs(images[start : start + BATCH], composites=True)))
-             for start in range(0, len(images), BATCH)]  # fmt: skip
+    """What stage 2 finds of the targets when maps of stage 1 are withheld: one part's, or a group's."""
+    images, skeleton = study.people().test.X, study.people().skeleton
+    batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+    given = [next(iter(machine.staged_beliefs(batch, composites=True))) for batch in batches]
     mean = np.concatenate(given).mean(0)
-    features = [machine.stages_[1].features(images[start : start + BATCH]) for start in range(0, len(images), BATCH)]
+    features = [machine.stages_[1].features(batch) for batch in batches]
 
-    def second(maps) -> np.ndarray:
-        """Joints of stage 2 with some maps of stage 1 replaced by their mean."""
+    @cache
+    def second(maps: tuple[int, ...]) -> np.ndarray:
+        """Which joints stage 2 finds with some maps of stage 1 replaced by their mean."""
         joints = []
-        for number, beliefs in enumerate(given):
+        for batch, beliefs, seen in zip(batches, given, features, strict=True):
             changed = beliefs.copy()
-            changed[:, maps] = mean[maps]
-            batch = images[number * BATCH : (number + 1) * BATCH]
-            out = machine.stages_[1].predict(batch, changed, features=features[number])
+            changed[:, list(maps)] = mean[list(maps)]
+            out = machine.stages_[1].predict(batch, changed, features=seen)
             joints.append(decode(out, stride=machine.stride_)[0])
-        return np.concatenate(joints)
+        return _hits(study, np.concatenate(joints))
 
-    known = _hits(study, second([]))
-    rows = {target: [] for target in TARGETS}
-    names = [*study.people().skeleton.parts, "everything"]
-    for part, name in enumerate(names):
-        maps = list(range(given[0].shape[1])) if part == n_parts else [part]
-        without = _hits(study, second(maps))
-        for target in TARGETS:
-            own = _parts(study, target)
-            judged = [each for each in own if each != part]  # a part's own map is no context
-            both = np.isfinite(known[:, judged])
-            change = np.where(both, without[:, judged] - known[:, judged], 0)
-            low, high = np.nanquantile(
-                100 * resampled_ratios(change.sum(1), both.sum(1).astype(float), n_resamples=study.resamples),
-                [0.025, 0.975],
-            )
-            corrected = (hits[0][:, judged] == 0) & (known[:, judged] == 1)
-            rows[target].append(
-                {
-                    "withheld": name,
-                    "points": 100 * change.sum() / max(both.sum(), 1),
-                    "interval": [low, high],
-                    "corrections_undone": _share(study, corrected & (without[:, judged] == 0), corrected),
-                }
-            )
+    n_maps, rows = given[0].shape[1], {}
+    for target in TARGETS:
+        parts = _parts(study, target)
+        rows[target] = []
+        for name, maps_of in _withholdings(skeleton, n_maps).items():
+            judged = [part for part in parts if maps_of(part)]
+            known = second(())[:, judged]
+            without = np.stack([second(maps_of(part))[:, part] for part in judged], 1)
+            rows[target].append({"withheld": name, **_loss(study, hits[0][:, judged], known, without)})
     return rows
 
 
+def _withholdings(skeleton, n_maps: int) -> dict[str, Callable[[int], tuple[int, ...]]]:
+    """By name, which maps are withheld when a part is judged; nothing where the question makes no sense."""
+    n_parts = skeleton.n_parts
+
+    def one(part: int) -> Callable[[int], tuple[int, ...]]:
+        return lambda judged: () if judged == part else (part,)
+
+    def those(*words: str) -> Callable[[int], tuple[int, ...]]:
+        found = [part for part, name in enumerate(skeleton.parts) if any(word in name for word in words)]
+        return lambda judged: tuple(part for part in found if part != judged)
+
+    single = {name: one(part) for part, name in enumerate(skeleton.parts)}
+    groups = {
+        "head and neck": those("head", "neck"),
+        "shoulders": those("shoulder"),
+        "other joints of the arms": those("elbow", "wrist"),
+        "hips": those("hip"),
+        "knees and ankles": those("knee", "ankle"),
+        "its own": lambda judged: (judged,),
+        "all but its own": lambda judged: tuple(number for number in range(n_maps) if number not in (judged, n_parts)),
+        "everything": lambda judged: tuple(range(n_maps)),
+    }
+    return single | groups
+
+
+def _loss(study: Study, first: np.ndarray, known: np.ndarray, without: np.ndarray) -> dict:
+    """Points that are lost, and the share of stage 2's corrections that are undone."""
+    both = np.isfinite(known)
+    change = np.where(both, without - known, 0).sum(1)
+    ratios = 100 * resampled_ratios(change, both.sum(1).astype(float), n_resamples=study.resamples)
+    corrected = (first == 0) & (known == 1)
+    return {
+        "points": 100 * change.sum() / max(both.sum(), 1),
+        "interval": np.nanquantile(ratios, [0.025, 0.975]),
+        "corrections_undone": _share(study, corrected & (without == 0), corrected),
+    }
+
+
 def draw(result: dict):
-    """Points that elbows and wrists lose when a part is withheld, both machines."""
+    """Points that elbows and wrists lose when beliefs are withheld, both machines."""
     names = [row["withheld"] for row in next(iter(result["machines"].values()))["withheld"]["elbows"]]
-    made = figure(8.2, 4.6)
+    made = figure(8.6, 6.2)
     axes = made.subplots(1, 2, sharey=True)
-    places = np.arange(len(names))
+    places = np.arange(len(names)) + 0.8 * (np.arange(len(names)) >= len(result["parts"]))  # groups stand apart
     for ax, (name, found) in zip(axes, result["machines"].items(), strict=False):
-        for offset, (target, rows), shade in zip(
-            (-0.19, 0.19), found["withheld"].items(), ("#157a5a", "#8f5f00"), strict=True
-        ):
-            points = np.array([row["points"] for row in rows])
-            ends = np.array([row["interval"] for row in rows])
-            spread = [points - ends[:, 0], ends[:, 1] - points]
-            ax.barh(places + offset, points, 0.36, xerr=np.maximum(spread, 0), color=shade, label=target,
-                    error_kw={"elinewidth": 0.8, "ecolor": INK})  # fmt: skip
+        for number, (target, rows) in enumerate(found["withheld"].items()):
+            points, ends = (np.array([row[key] for row in rows]) for key in ("points", "interval"))
+            spread = np.maximum([points - ends[:, 0], ends[:, 1] - points], 0)
+            ax.barh(
+                places + (-0.19, 0.19)[number], points, 0.36, xerr=spread, color=(colour(0), colour(2))[number],
+                label=target, error_kw={"elinewidth": 0.8, "ecolor": INK},
+            )  # fmt: skip
         dress(ax, xlabel="change of PCK@0.2 of stage 2 [points]", ylabel="")
-        ax.grid(axis="x", color="#dcdde0", linewidth=0.7)
+        ax.grid(axis="x", color=GRID, linewidth=0.7)
         ax.grid(visible=False, axis="y")
         ax.set_title(LABELS[name], fontsize=9.5, fontweight="bold", color=INK)
         ax.set_yticks(places, names, fontsize=SMALL)
         ax.axvline(0, color=INK, linewidth=0.7)
     axes[0].invert_yaxis()
-    axes[0].legend(frameon=False, fontsize=SMALL, loc="lower left", title="of the", title_fontsize=SMALL)
+    axes[0].set_ylabel("Beliefs of stage 1 that are withheld", fontsize=8.5, color=INK)
+    legend(axes[0], loc="upper left")
     return made
 
 
