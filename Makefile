@@ -1,13 +1,17 @@
 # make compare: set up and run the comparison on the built-in data. make test: set up and run the tests.
+# make figures: repeat every study on LSPET in data/lspet; says first how long that takes.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: compare test lint docs clean
+.PHONY: compare figures test lint docs clean
 
 compare: $(READY)
 	$(BIN)/python benchmarks/compare_pm_cpm.py $(ARGS)
+
+figures: $(READY)
+	$(BIN)/python benchmarks/figures.py $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)

@@ -89,7 +89,10 @@ def run_machine(
     """Train and measure one machine: its entry of the report, its last distances, and the machine."""
     names = ("stages", "rounds", "epochs", "seed", "device", "jobs", "flip")
     machine = build(name, options.skeleton, len(train_people.X), **{key: getattr(options, key) for key in names})
+    began = time.perf_counter()
     machine, record, file = train(machine, train_people, name=name, folder=options.trained, fresh=options.fresh)
+    options.training += time.perf_counter() - began
+    options.used[file.name] = round(record["cost"]["cpu_seconds"] / 60, 2)
     inference = measure_inference(machine, test.X, n_images=5 if options.quick else 30)
     accuracy = evaluate_machine(
         machine, test.X, test.y, transforms=test.transforms, training=train_people.y, **options.known
@@ -197,6 +200,7 @@ def run(options: argparse.Namespace, command: str, began: float) -> int:
     test = test_people.crops(CROP, n_jobs=options.jobs, verbose=True, cache=options.cache)
     options.train, options.test = len(people), len(test_people)
     options.known = {"occluded": test_people.occluded, "others": others(test_people, test)}
+    options.used, options.training = {}, 0.0  # minutes of the processor by machine; seconds of this run
     report, machines, distances = describe(options, people, command), {}, {}
     options.output.mkdir(parents=True, exist_ok=True)
     names = ["mean", *options.machines]
@@ -209,6 +213,8 @@ def run(options: argparse.Namespace, command: str, began: float) -> int:
             report["differences"] = compare_machines(distances)
             report["finished"] = name == names[-1]
             report["settings"]["total_seconds"] = round(time.perf_counter() - began, 1)
+            report["measuring_minutes"] = round((time.perf_counter() - began - options.training) / 60, 2)
+            report["training_cpu_minutes"] = options.used
             write_report(report, machines, test, options.output)
     finally:
         if machines:

@@ -58,6 +58,8 @@ class Study:
         self.name, self.options, self.command = name, options, command
         self.began = time.perf_counter()
         self._people: People | None = None
+        self._used: dict[str, float] = {}  # minutes of the processor that each machine's training took
+        self._training = 0.0  # seconds of this run that went into trainings
 
     @property
     def quick(self) -> bool:
@@ -93,7 +95,11 @@ class Study:
             crops = Crops(*(part[:n_people] for part in crops))
         machine.set_params(**{"verbose": not self.quick} if "verbose" in machine.get_params(deep=False) else {})
         print(f"\n{name}, {len(crops.X)} people", flush=True)
-        return train(machine, crops, name=name, folder=self.options.trained, fresh=self.options.fresh)
+        began = time.perf_counter()
+        found = train(machine, crops, name=name, folder=self.options.trained, fresh=self.options.fresh)
+        self._training += time.perf_counter() - began
+        self._used[found.file.name] = round(found.record["cost"]["cpu_seconds"] / 60, 2)
+        return found
 
     def evaluated(self, machine, test: Crops | None = None) -> Evaluation:
         """Accuracy on the test people, or on other crops of them, stage by stage."""
@@ -115,7 +121,8 @@ class Study:
             "settings": {name: getattr(options, name) for name in names} | {"crop_size": CROP},
             "dataset": "drawn figures" if self.quick else "lspet",
             "reference": describe_reference(self.people().skeleton),
-            "total_seconds": round(time.perf_counter() - self.began, 1),
+            "measuring_minutes": round((time.perf_counter() - self.began - self._training) / 60, 2),
+            "training_cpu_minutes": self._used,
             "computer": machine_description(),
             "versions": versions(PACKAGES),
             **findings,

@@ -17,6 +17,7 @@ from benchmarks import (
     stages,
     training_strategies,
 )
+from benchmarks import figures as figures_script
 from benchmarks.disturbances import DISTURBANCES, disturbed
 from benchmarks.machines import LABELS
 from posemachines.crops import to_photo
@@ -41,7 +42,9 @@ def run(name, folder, trained):
     assert result["finished"]
     assert result["command"].startswith(f"python benchmarks/{name}.py --quick")
     assert result["dataset"] == "drawn figures"
-    assert {"settings", "computer", "versions", "total_seconds"} <= set(result)
+    assert {"settings", "computer", "versions"} <= set(result)
+    assert result["measuring_minutes"] > 0
+    assert set(result["training_cpu_minutes"]) <= {file.name for file in trained.iterdir()}
     return result
 
 
@@ -192,6 +195,25 @@ def test_frames_are_moved_by_what_they_say(figures):
     small = disturbed(crops, people, "smaller", 0.5)
     lengths = [np.linalg.norm(each.y[:, 0, :2] - each.y[:, 13, :2], axis=-1) for each in (crops, small)]
     np.testing.assert_allclose(lengths[1], 0.5 * lengths[0], rtol=1e-4)
+
+
+def test_figures_say_how_long_they_will_take(tmp_path, capsys, monkeypatch):
+    known = {"measuring_minutes": 2.0, "training_cpu_minutes": {"there.npz": 50.0, "gone.npz": 30.0}}
+    for name in ("stages", "context"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(known))
+    (tmp_path / "there.npz").touch()
+    minutes = figures_script.expected(["stages", "context"], tmp_path, tmp_path, cores=2)
+    assert minutes == {"stages": 2 + 30 / 2, "context": 2.0}, "what one script has trained, the next reads"
+    assert figures_script.expected(["cost"], tmp_path, tmp_path, cores=2) == {"cost": None}
+    ran = []
+    monkeypatch.setattr(figures_script, "run_script", lambda name, arguments: ran.append((name, arguments)) or 0)
+    assert figures_script.main(["--only", "stages,context", "--quick"]) == 0
+    assert ran == [("stages", ["--quick"]), ("context", ["--quick"])]
+    assert figures_script.main(["--only", "stages", "--dry-run"]) == 0
+    assert len(ran) == 2
+    assert "stages" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        figures_script.main(["--only", "nothing"])
 
 
 def test_bad_sizes_are_told(tmp_path, capsys):
