@@ -27,16 +27,9 @@ SCRIPTS = (
     "compare_pm_cpm", "sample_efficiency", "context", "robustness", "cost", "training_strategies", "stages",
     "receptive_field", "gradient_flow",
 )  # fmt: skip
-OF_COMPARISON = [
-    "--dataset",
-    "lspet",
-    "--root",
-    "data/lspet",
-    "--output",
-    "runs/lspet",
-    "--machines",
-    "pm,cpm,hybrid,reverse",
-]
+OF_COMPARISON = ["--dataset", "lspet", "--root", "data/lspet", "--output", "runs/lspet"]
+OF_COMPARISON += ["--machines", "pm,cpm,hybrid,reverse,neighbour,ridge,structures,net-structures"]
+RESULT_OF = {"compare_pm_cpm": "compare_lspet"}
 
 
 def expected(names, results: Path = RESULTS, trained: Path = FOLDER, cores: int | None = None) -> dict:
