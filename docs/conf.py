@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import posemachines
-from benchmarks import forest_tables, net_tables, results_file, tables
+from benchmarks import forest_tables, found, net_tables, results_file, tables
 from posemachines.datasets.validation import KINDS
 
 project = "posemachines"
@@ -110,6 +110,18 @@ def write_validation(_app):
     (folder / "label_faults.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
+def write_findings(_app):
+    """The finding, the table and the command of every study, as pages to include."""
+    folder = ROOT / "docs" / "generated"
+    for name in found.PAGES:
+        parts, known = [found.sentence(name)], found.table(name)
+        if known is not None:
+            result = results_file.read(name)
+            parts += [tables.list_table(*known), f"Made by::\n\n    {result['command']}"]
+        text = "\n\n".join(parts).replace("@", "\\@")
+        (folder / f"found_{name}.rst").write_text(text + "\n", encoding="utf-8")
+
+
 def visit_math(self, node):
     """Formulas as MathML, which browsers draw without any script from elsewhere."""
     formula = convert(node.astext(), display="inline" if node.tagname == "math" else "block")
@@ -122,3 +134,4 @@ def setup(app):
     app.connect("builder-inited", write_tables)
     app.connect("builder-inited", write_shipped_tables)
     app.connect("builder-inited", write_validation)
+    app.connect("builder-inited", write_findings)
