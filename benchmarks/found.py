@@ -34,7 +34,8 @@ def _against(steps: list[dict], first: str, second: str, name: str) -> str:
     points, ends, significant = _step(steps, first, second)
     if not significant:
         return f"cannot be told from {name} ({points:+.1f} points, {_interval(ends)})"
-    return f"is {abs(points):.1f} points {'above' if points > 0 else 'below'} {name} ({_interval(ends)})"
+    size = sorted(abs(end) for end in ends)
+    return f"is {abs(points):.1f} points {'above' if points > 0 else 'below'} {name} ({_interval(size)})"
 
 
 # -- replacing the forests (figure 6a) ------------------------------------------------------------------------------
