@@ -188,8 +188,8 @@ def _context_sentence(result: dict) -> str:
         told.append(f"{' and '.join(lost)} in {label}")
     return (
         f"The claim {'held' if sure else 'did not hold throughout'}: without the beliefs of all other parts, stage 2 "
-        f"loses {' and '.join(told)}. Which single part it was can hardly be told: where one map is withheld, the others "
-        "stand in."
+        f"loses {' and '.join(told)}. Which single part it was can hardly be told: where one map is withheld, "
+        "the others stand in."
     )
 
 
