@@ -25,7 +25,7 @@ from posemachines.cost import measure_inference
 
 SIZES = (500, 1000, 2000, 4000)  # people, for the cost of training
 FAMILIES = {
-    "pm": "forest", "structures": "forest", "cpm": "conv", "net-structures": "conv",
+    "pm": "forest", "structures": "forest", "cpm": "conv", "one-stage": "conv", "net-structures": "conv",
     "hybrid": "both", "reverse": "both", "mean": "baseline", "neighbour": "baseline", "ridge": "baseline",
 }  # fmt: skip
 COSTS = {"ms": "One image [ms]", "cpu_minutes": "Training [minutes of a core]", "peak_mib": "Memory in training [MiB]"}

@@ -28,7 +28,7 @@ SCRIPTS = (
     "receptive_field", "gradient_flow",
 )  # fmt: skip
 OF_COMPARISON = ["--dataset", "lspet", "--root", "data/lspet", "--output", "runs/lspet"]
-OF_COMPARISON += ["--machines", "pm,cpm,hybrid,reverse,neighbour,ridge,structures,net-structures"]
+OF_COMPARISON += ["--machines", "pm,cpm,hybrid,reverse,one-stage,neighbour,ridge,structures,net-structures"]
 RESULT_OF = {"compare_pm_cpm": "compare_lspet"}
 
 

@@ -10,7 +10,7 @@ import posemachines
 from benchmarks import compare_pm_cpm, tables
 from posemachines import ConvPoseMachine
 
-MACHINES = ["mean", "pm", "cpm", "hybrid", "reverse", "neighbour", "ridge", "structures", "net-structures"]
+MACHINES = ["mean", "pm", "cpm", "hybrid", "reverse", "one-stage", "neighbour", "ridge", "structures", "net-structures"]
 BASELINES = ["mean", "neighbour", "ridge", "structures", "net-structures"]
 TINY = ["--quick", "--train", "12", "--test", "4", "--rounds", "2", "--epochs", "1", "--jobs", "1", "--device", "cpu"]
 
@@ -30,10 +30,12 @@ def test_every_machine_and_stage_is_in_the_report(run):
     assert list(report["machines"]) == MACHINES
     kinds = {name: machine["kinds"] for name, machine in report["machines"].items()}
     both = {"hybrid": ["forest", "conv"], "reverse": ["conv", "forest"]}
-    assert kinds == {name: [] for name in BASELINES} | {"pm": ["forest"] * 2, "cpm": ["conv"] * 2} | both
+    assert kinds == {name: [] for name in BASELINES} | {"pm": ["forest"] * 2, "cpm": ["conv"] * 2} | both | {
+        "one-stage": ["conv"]
+    }
     for name, machine in report["machines"].items():
         stages = machine["accuracy"]["stages"]
-        assert [stage["stage"] for stage in stages] == [1] if name in BASELINES else [1, 2]
+        assert [stage["stage"] for stage in stages] == [1] if name in (*BASELINES, "one-stage") else [1, 2]
         for stage in stages:
             assert 0 <= stage["pck"]["0.1"] <= stage["pck"]["0.2"] <= 100
             assert len(stage["curve"]) == len(report["protocol"]["thresholds"])
@@ -47,7 +49,7 @@ def test_every_machine_and_stage_is_in_the_report(run):
     assert report["settings"]["seed"] == 0
     assert {"processor", "cores"} <= {*report["computer"]}
     assert report["versions"]["numpy"] == np.__version__
-    assert len(report["differences"]) == 2 * 36, "each pair of machines at both thresholds"
+    assert len(report["differences"]) == 2 * 45, "each pair of machines at both thresholds"
 
 
 def test_files_of_the_report(run):
@@ -76,7 +78,7 @@ def test_tables_of_a_report(run):
     for word in ("Mean pose", "Pose Machine (forest)", "left wrist", "ms/image", "nodes", "parameters"):
         assert word in text
     rows = tables.accuracy_rows(report)
-    assert len(rows) == len(BASELINES) + 2 * (len(MACHINES) - len(BASELINES))
+    assert len(rows) == len(BASELINES) + 1 + 2 * (len(MACHINES) - len(BASELINES) - 1)
     assert "| Mean pose | 1 |" in tables.markdown(tables.HEADS, rows)
     assert tables.list_table(tables.HEADS, rows).count("* -") == 1 + len(rows)
 
