@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machines import LABELS, build, compile_kernels
+from benchmarks.machines import LABELS, compile_kernels
 from benchmarks.study import Study, run_study
 from benchmarks.study_plots import colour, dress, legend
 from posemachines._plots import GRID, INK, SMALL, figure
@@ -39,10 +39,7 @@ def measure(study: Study) -> None:
     compile_kernels(options.jobs)
     found = {}
     for name in ("pm", "cpm"):
-        machine = build(
-            name, people.skeleton, len(people.train.X), seed=options.seed, device=options.device, jobs=options.jobs,
-            rounds=2 if study.quick else None, epochs=2 if study.quick else None,
-        )  # fmt: skip
+        machine = study.machine(name)
         machine = study.trained(machine, name).machine
         hits = [_hits(study, joints) for joints in machine.staged_predict(people.test.X)]
         found[name] = {"corrections": _corrections(study, hits), "withheld": _withheld(study, machine, hits)}

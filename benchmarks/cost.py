@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machines import LABELS, build, compile_kernels
+from benchmarks.machines import LABELS, compile_kernels
 from benchmarks.study import Study, run_study, stage_figures
 from benchmarks.study_plots import colour, dress, legend
 from posemachines import SequentialMachine
@@ -40,10 +40,7 @@ def measure(study: Study) -> None:
     sizes = (n_train // 2,) if study.quick else tuple(size for size in SIZES if size < n_train)
     jobs = [(name, n_train) for name in LABELS] + [(name, size) for size in sizes for name in ("pm", "cpm")]
     for number, (name, size) in enumerate(jobs, 1):
-        machine = build(
-            name, people.skeleton, size, seed=options.seed, device=options.device, jobs=options.jobs,
-            rounds=2 if study.quick else None, epochs=2 if study.quick else None,
-        )  # fmt: skip
+        machine = study.machine(name, size)
         trained = study.trained(machine, name, n_people=size)
         figures = stage_figures(study.evaluated(trained.machine))
         whole = size == n_train
@@ -82,9 +79,6 @@ def _prefixes(machine, figures: list[dict]) -> list[tuple]:
     for number, each in enumerate(figures, 1):
         part = SequentialMachine(machine.stages_[:number], skeleton=machine.skeleton_)
         part.stages_, part.skeleton_ = machine.stages_[:number], machine.skeleton_
-        for name in ("n_parts_", "n_features_in_", "crop_size_"):
-            if hasattr(machine, name):
-                setattr(part, name, getattr(machine, name))
         made.append((part, each))
     return made
 

@@ -16,7 +16,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.disturbances import DISTURBANCES, disturbed
-from benchmarks.machines import LABELS, build, compile_kernels
+from benchmarks.machines import LABELS, compile_kernels
 from benchmarks.study import Study, at_last, run_study, stage_figures
 from benchmarks.study_plots import colour, dress, legend
 from posemachines._plots import SMALL, figure
@@ -28,10 +28,7 @@ def measure(study: Study) -> None:
     compile_kernels(options.jobs)
     machines = {}
     for name in ("pm", "cpm"):
-        machine = build(
-            name, people.skeleton, len(people.train.X), seed=options.seed, device=options.device, jobs=options.jobs,
-            rounds=2 if study.quick else None, epochs=2 if study.quick else None,
-        )  # fmt: skip
+        machine = study.machine(name)
         machines[name] = study.trained(machine, name).machine
     clean = {name: _figures(study, machine) for name, machine in machines.items()}
     found: dict[str, list[dict]] = {}

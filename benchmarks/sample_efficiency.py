@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machines import LABELS, build, compile_kernels
+from benchmarks.machines import LABELS, compile_kernels
 from benchmarks.study import Study, run_study, stage_figures
 from benchmarks.study_plots import lines
 from posemachines.evaluation import compare_machines
@@ -24,17 +24,14 @@ SIZES = (50, 100, 200, 500, 1000, 2000, 4000, 8000)
 
 def measure(study: Study) -> None:
     """Train both machines at every size."""
-    people, options = study.people(), study.options
+    options = study.options
     sizes = (12, 24) if study.quick else tuple(size for size in SIZES if size <= options.train)
     compile_kernels(options.jobs)
     rows, differences = [], []
     for size in sizes:
         row, distances = {"people": size, "machines": {}}, {}
         for name in ("pm", "cpm"):
-            machine = build(
-                name, people.skeleton, size, seed=options.seed, device=options.device, jobs=options.jobs,
-                rounds=2 if study.quick else None, epochs=2 if study.quick else None,
-            )  # fmt: skip
+            machine = study.machine(name, size)
             trained = study.trained(machine, name, n_people=size)
             evaluation = study.evaluated(trained.machine)
             distances[name] = evaluation.distances[-1]

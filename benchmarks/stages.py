@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machines import LABELS, build, compile_kernels
+from benchmarks.machines import LABELS, compile_kernels
 from benchmarks.study import Study, run_study, stage_figures
 from benchmarks.study_plots import lines
 from posemachines.evaluation import compare_machines
@@ -22,9 +22,7 @@ from posemachines.evaluation import compare_machines
 
 def measure(study: Study) -> None:
     """Train, and compare every number of stages with one less."""
-    people, options = study.people(), study.options
     most = 3 if study.quick else 6
-    common = {"seed": options.seed, "jobs": options.jobs, "device": options.device}
     found, distances = {"pm": {}, "cpm": {}}, {"pm": {}, "cpm": {}}
 
     def write(finished: bool) -> None:
@@ -42,11 +40,8 @@ def measure(study: Study) -> None:
         content = {name: [known[number] for number in sorted(known)] for name, known in found.items()}
         study.write({"machines": content, "steps": steps}, draw, finished=finished)
 
-    compile_kernels(options.jobs)
-    machine = build(
-        "pm", people.skeleton, len(people.train.X), stages=most, rounds=2 if study.quick else None, **common
-    )
-    trained = study.trained(machine, "pm")
+    compile_kernels(study.options.jobs)
+    trained = study.trained(study.machine("pm", stages=most), "pm")
     evaluation = study.evaluated(trained.machine)
     for number, figures in enumerate(stage_figures(evaluation), 1):
         found["pm"][number] = {"n_stages": number, **figures}
@@ -54,10 +49,7 @@ def measure(study: Study) -> None:
     write(False)
     numbers = [3, *(each for each in range(1, most + 1) if each != 3)]  # the comparison's first: it may be trained
     for number in numbers:
-        net = build(
-            "cpm", people.skeleton, len(people.train.X), stages=number, epochs=2 if study.quick else None, **common
-        )
-        trained = study.trained(net, "cpm")
+        trained = study.trained(study.machine("cpm", stages=number), "cpm")
         evaluation = study.evaluated(trained.machine)
         last = stage_figures(evaluation)[-1]
         cpu = trained.record["cost"]["cpu_seconds"]

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.machines import build
 from benchmarks.results_file import write_json
 from benchmarks.trained import FOLDER, PACKAGES, Trained, train
 from posemachines.cost import machine_description, versions
@@ -87,6 +88,14 @@ class Study:
         kept = {"n_jobs": self.options.jobs, "cache": self.options.cache}
         first, last = first[:n_train], last[:n_test]
         return People(first.crops(CROP, **kept), last.crops(CROP, **kept), everybody.skeleton, last)
+
+    def machine(self, name: str, n_people: int | None = None, **more):
+        """A machine of :data:`benchmarks.machines.LABELS`, not trained; small where sizes are to be tiny."""
+        options, people = self.options, self.people()
+        if self.quick:
+            more = {"rounds": 2, "epochs": 2} | more
+        common = {"seed": options.seed, "device": options.device, "jobs": options.jobs}
+        return build(name, people.skeleton, n_people or len(people.train.X), **common, **more)
 
     def trained(self, machine, name: str, n_people: int | None = None) -> Trained:
         """A machine, trained on the first people, or read if that was done before."""

@@ -14,7 +14,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machines import build
 from benchmarks.study import Study, run_study, stage_figures
 from benchmarks.study_plots import curves
 from posemachines.evaluation import compare_machines
@@ -29,13 +28,9 @@ LABELS = {
 
 def measure(study: Study) -> None:
     """Train every strategy, compare them all."""
-    people, options = study.people(), study.options
     found, distances = {}, {}
     for name, label in LABELS.items():
-        machine = build(
-            "cpm", people.skeleton, len(people.train.X), seed=options.seed, device=options.device, jobs=options.jobs,
-            epochs=3 if study.quick else None,
-        )  # fmt: skip
+        machine = study.machine("cpm", **({"epochs": 3} if study.quick else {}))
         if name != "joint":  # joint is how it is trained anyway, and named so it is another machine to the cache
             machine.set_params(training=name)
         trained = study.trained(machine, "cpm" if name == "joint" else f"cpm-{name}")

@@ -96,6 +96,10 @@ def write_validation(_app):
         f"Made by::\n\n    {found['command']}",
     ]
     (folder / "validate_lspet.rst").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    looked = results_file.read("validate_lspet_by_eye")["kinds"]
+    rows = [(kind, str(each["seen"]), str(each["wrong"])) for kind, each in looked.items()]
+    text = tables.list_table(("Kind", "Looked at", "Certainly wrong"), rows)
+    (folder / "validate_by_eye.rst").write_text(text + "\n", encoding="utf-8")
     faults = results_file.read("label_faults")
     rows = [
         (", ".join(row["exchanged"]), f"{100 * row['found']:.0f} %", f"{100 * row['others']:.1f} %")

@@ -6,7 +6,6 @@ import logging
 
 import cv2
 import numpy as np
-from skimage.transform import SimilarityTransform
 
 from .people import PeopleDataset
 
@@ -37,6 +36,8 @@ class Likeness:
 
     def share(self, first: int, second: int) -> float:
         """Share of features that both photos have at the same place of the body, of the photo with fewer; 0 to 1."""
+        from skimage.transform import SimilarityTransform  # not needed to import the library
+
         if not (self.sizes[first] > 0 and self.sizes[second] > 0):
             return 0.0
         (places, features), (others, other_features) = self._features(first), self._features(second)

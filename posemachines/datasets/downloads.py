@@ -51,7 +51,7 @@ SOURCES = {
     ),
     "coco-val-images": Source("http://images.cocodataset.org/zips/val2017.zip", "https://cocodataset.org/#download"),
 }
-"""Data sets with a public address that has not changed for years. FLIC has none: see its page, bensapp.github.io."""
+"""Data sets with a public address. FLIC has no lasting one: see its page, bensapp.github.io."""
 
 
 def fetch(name: str | Source, folder: str | Path | None = None, *, progress: bool = True) -> Path:

@@ -374,6 +374,4 @@ def _same_people(dataset: PeopleDataset, joints, sizes, photos) -> list[Finding]
                     score = 1 - float(distance / sizes[first])
                     findings.append(Finding("duplicate", int(second), message, score=score, other=int(first)))
                     break
-            else:
-                continue
     return findings
