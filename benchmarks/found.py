@@ -277,7 +277,7 @@ def _gradient_ratio(found: dict) -> float:
 def _gradient_sentence(result: dict) -> str:
     ratios = {net: _gradient_ratio(found) for net, found in result["nets"].items() if len(found) == 2}
     names = {"cvpr": "net A of the paper", "lite": "cpm-lite"}
-    told = ", ".join(f"{ratio:.2g} times in {names[net]}" for net, ratio in ratios.items())
+    told = ", ".join(f"{ratio:,.0f} times in {names[net]}" for net, ratio in ratios.items())
     held = "held" if ratios.get("cvpr", 0) > 10 else "did not hold"
     return (
         f"The claim {held}: early in training the gradient of the first layer is, with a loss at every stage, as large "
