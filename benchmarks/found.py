@@ -155,10 +155,16 @@ def _field_sentence(result: dict) -> str:
         useful = net if each["significant"] and points > 0 else useful
     best = max(nets, key=lambda net: net["pck"]["0.2"])
     torsos = useful["receptive_field_in_torsos"]
+    side = result["settings"]["crop_size"]
+    if useful is nets[-1]:
+        return (
+            f"Accuracy rises with the receptive field up to the largest of {len(nets)}, {useful['receptive_field']} px "
+            f"({torsos:.1f} torso lengths), more than the {side} px of the crop; it is not seen to saturate."
+        )
     return (
         f"Accuracy rises with the receptive field up to {useful['receptive_field']} px ({torsos:.1f} torso lengths), "
         f"beyond which no step is a significant gain; the best of {len(nets)} nets sees {best['receptive_field']} px "
-        f"of a crop of {result['settings']['crop_size']} px."
+        f"of a crop of {side} px."
     )
 
 
