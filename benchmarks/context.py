@@ -166,7 +166,7 @@ def draw(result: dict):
     """Points that elbows and wrists lose when beliefs are withheld, both machines."""
     names = [row["withheld"] for row in next(iter(result["machines"].values()))["withheld"]["elbows"]]
     made = figure(8.6, 6.2)
-    axes = made.subplots(1, 2, sharey=True)
+    axes = made.subplots(1, 2, sharex=True, sharey=True)
     places = np.arange(len(names)) + 0.8 * (np.arange(len(names)) >= len(result["parts"]))  # groups stand apart
     for ax, (name, found) in zip(axes, result["machines"].items(), strict=False):
         for number, (target, rows) in enumerate(found["withheld"].items()):
@@ -176,7 +176,7 @@ def draw(result: dict):
                 places + (-0.19, 0.19)[number], points, 0.36, xerr=spread, color=(colour(0), colour(2))[number],
                 label=target, error_kw={"elinewidth": 0.8, "ecolor": INK},
             )  # fmt: skip
-        dress(ax, xlabel="change of PCK@0.2 of stage 2 [points]", ylabel="")
+        dress(ax, xlabel="Change of PCK@0.2 of stage 2 [points]", ylabel="")
         ax.grid(axis="x", color=GRID, linewidth=0.7)
         ax.grid(visible=False, axis="y")
         ax.set_title(LABELS[name], fontsize=9.5, fontweight="bold", color=INK)

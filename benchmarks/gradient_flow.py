@@ -19,11 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.machines import default_epochs
 from benchmarks.study import Study, run_study, stage_figures
-from benchmarks.study_plots import colour, dress, legend
+from benchmarks.study_plots import colour, dress
 from posemachines import ConvPoseMachine, ConvStage
-from posemachines._plots import INK, QUIET, figure
+from posemachines._plots import INK, MEDIUM, QUIET, SMALL, figure
 from posemachines.conv import JointTraining
 from posemachines.conv.gradients import GRADIENT_EDGES
+from posemachines.conv.networks import Design
 
 N_STAGES = 3
 NETS = {"cvpr": "Net A of the paper", "lite": "cpm-lite"}
@@ -62,33 +63,94 @@ def measure(study: Study) -> None:
             study.write({"edges": GRADIENT_EDGES.tolist(), "nets": found}, draw, finished=finished)
 
 
+def in_order(net: str, layers: list[dict]) -> list[tuple[int, dict]]:
+    """Each layer with the number of its stage, from the image on: a trunk stands before the first stage to read it."""
+    trunk_of = Design(net).trunk_of([number > 0 for number in range(N_STAGES)])
+    found = []
+    for layer in layers:
+        part, number = layer["name"].split(".")[:2]
+        found.append((1 + (trunk_of.index(int(number)) if part == "trunks" else int(number)), layer))
+    return sorted(found, key=lambda each: (each[0], each[1]["name"].startswith("heads.")))
+
+
+def quantiles(histogram, edges, shares: tuple[float, ...]) -> np.ndarray:
+    """Magnitudes that these shares of a histogram's gradients do not exceed; NaN where it is empty."""
+    below = np.concatenate([[0], np.cumsum(histogram)])
+    if below[-1] == 0:
+        return np.full(len(shares), np.nan)
+    return 10 ** np.interp(np.array(shares) * below[-1], below, edges)
+
+
 def draw(result: dict):
-    """Root mean square of the gradients over depth, three times in training; and histograms of the first layer."""
-    nets = result["nets"]
-    made = figure(9.6, 3.1 * len(nets))
-    axes = made.subplots(len(nets), 4, squeeze=False, gridspec_kw={"width_ratios": (1, 1, 1, 0.9)})
-    for row, (net, found) in zip(axes, nets.items(), strict=True):
-        for ax, when in zip(row, WHEN, strict=False):
-            for number, (supervision, each) in enumerate(found.items()):
-                values = [layer["std"] for layer in each["layers"][when]]
-                ax.plot(
-                    np.arange(1, len(values) + 1), np.maximum(values, 1e-12), color=colour(number), marker="os"[number],
-                    markersize=2.8, linewidth=1.3, label=SUPERVISION[supervision],
-                )  # fmt: skip
-            ax.set_yscale("log")
-            dress(ax, xlabel="convolution, from the image on", ylabel="RMS gradient" if when == "early" else "")
-            ax.set_title(f"{NETS[net]}, {when}", fontsize=8.5, fontweight="bold", color=INK)
-        limits = [ax.get_ylim() for ax in row[:3]]
-        for ax in row[:3]:
-            ax.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
-        middles = (np.array(result["edges"])[:-1] + np.array(result["edges"])[1:]) / 2
-        for number, each in enumerate(found.values()):
-            shares = 100 * np.array(each["layers"]["early"][0]["histogram"])
-            row[3].fill_between(middles, shares, color=colour(number), alpha=0.45)
-        dress(row[3], xlabel="log10 of the gradient", ylabel="share [%]")
-        row[3].set_title("first layer, early", fontsize=8.5, fontweight="bold", color=QUIET)
-    legend(axes[0, 0], loc="best")
+    """Magnitudes of the gradients from the image on, three times in training; below, histograms of the first layer."""
+    nets, edges = result["nets"], np.array(result["edges"])
+    made = figure(9.4, 4.2 * len(nets))
+    parts = {"height_ratios": (3, 1) * len(nets)}
+    axes = made.subplots(2 * len(nets), len(WHEN), sharey="row", squeeze=False, gridspec_kw=parts)
+    for number, (net, found) in enumerate(nets.items()):
+        epochs = next(iter(found.values()))["epochs"]
+        for when, above, below in zip(WHEN, axes[2 * number], axes[2 * number + 1], strict=True):
+            layers = {supervision: in_order(net, each["layers"][when]) for supervision, each in found.items()}
+            first = when == WHEN[0]
+            _draw_layers(above, layers, edges)
+            dress(above, xlabel="Convolution, from the image on", ylabel="Gradients that are not 0" if first else "")
+            _draw_first(below, layers, edges)
+            dress(below, xlabel="First convolution: gradients that are not 0", ylabel="Share [%]" if first else "")
+            title = f"{NETS[net]}, {when}: epoch {epochs[when]} of {epochs[WHEN[-1]]}"
+            above.set_title(title, fontsize=MEDIUM, fontweight="bold", color=INK, pad=18)
+        for ax in axes[2 * number]:
+            _mark_stages(ax, [stage for stage, _ in next(iter(layers.values()))])
+        low, high = axes[2 * number, 0].get_ylim()
+        for ax in axes[2 * number + 1]:
+            ax.set_xlim(low, 10 * high)
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    names = [f"{name}: median, and the middle 80 %" for name in names[::2]]
+    handles = list(zip(handles[::2], handles[1::2], strict=True))  # each a band and its line
+    where = {"loc": "outside upper center", "ncols": 2}
+    made.legend(handles, names, **where, frameon=False, fontsize=MEDIUM, labelcolor=INK, handlelength=3.2)
     return made
+
+
+def _draw_layers(ax, layers: dict[str, list[tuple[int, dict]]], edges: np.ndarray) -> None:
+    """Median and the middle 80 % of the gradients of every layer, and a cross below for layers without any."""
+    for number, (supervision, found) in enumerate(layers.items()):
+        places = np.arange(1, len(found) + 1)
+        low, middle, high = np.array([quantiles(each["histogram"], edges, (0.1, 0.5, 0.9)) for _, each in found]).T
+        shade, name = colour(number), SUPERVISION[supervision]
+        ax.fill_between(places, low, high, color=shade, alpha=0.2, linewidth=0, label=name)
+        ax.plot(places, middle, color=shade, marker="os"[number], markersize=3, linewidth=1.3, label=name)
+        dead = places[np.isnan(middle)]
+        ax.plot(dead, np.full(len(dead), 0.03), "x", color=shade, markersize=5, transform=ax.get_xaxis_transform())
+        for place in dead:
+            ax.annotate(
+                "all 0", (place, 0.03), (5, 0), xycoords=ax.get_xaxis_transform(), textcoords="offset points",
+                va="center", fontsize=SMALL, color=shade,
+            )  # fmt: skip
+    ax.set_yscale("log")
+    ax.minorticks_off()
+
+
+def _draw_first(ax, layers: dict[str, list[tuple[int, dict]]], edges: np.ndarray) -> None:
+    """Histograms of the first layer's gradients."""
+    for number, found in enumerate(layers.values()):
+        shares = 100 * np.array(found[0][1]["histogram"])
+        ax.stairs(shares, 10**edges, fill=True, color=colour(number), alpha=0.35)
+        ax.stairs(shares, 10**edges, color=colour(number), linewidth=1)
+    ax.set_xscale("log")
+    ax.minorticks_off()
+
+
+def _mark_stages(ax, stages: list[int]) -> None:
+    """Borders between stages, and their names above."""
+    for stage in sorted(set(stages)):
+        first, last = stages.index(stage) + 1, len(stages) - stages[::-1].index(stage)
+        if stage > 1:
+            ax.axvline(first - 0.5, color=QUIET, linewidth=0.8, linestyle=(0, (4, 2)))
+        ax.annotate(
+            f"stage {stage}", ((first + last) / 2, 1), (0, 3), xycoords=ax.get_xaxis_transform(),
+            textcoords="offset points", ha="center", fontsize=SMALL, color=QUIET,
+        )  # fmt: skip
+    ax.set(xlim=(0.3, len(stages) + 0.7), xticks=[1, *range(5, len(stages) + 1, 5)])
 
 
 def main(arguments: list[str] | None = None) -> int:

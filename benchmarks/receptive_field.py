@@ -102,8 +102,9 @@ def draw(result: dict):
     ax.axvline(CROP, color="#5f6368", linewidth=0.8, linestyle=(0, (1, 2)))
     ax.annotate("side of the crop", (CROP, 1), (3, 2), textcoords="offset points", fontsize=7.5, color="#5f6368")
     above = ax.secondary_xaxis("top", functions=(lambda x: x / torso, lambda x: x * torso))
-    above.set_xlabel(f"in torso lengths ({result['reference']})", fontsize=8.5)
-    above.tick_params(labelsize=7.5)
+    above.set_xlabel(f"In torso lengths ({result['reference']})", fontsize=8.5)
+    above.spines["top"].set_color("#5f6368")
+    above.tick_params(labelsize=7.5, colors="#5f6368", length=3)
     return made
 
 

@@ -32,8 +32,9 @@ def colour(number: int) -> str:
 
 
 def legend(ax, **where) -> None:
-    """Without a frame, in small letters."""
-    ax.legend(frameon=False, fontsize=SMALL, labelcolor=INK, handlelength=3.2, **where)
+    """Without a frame, in small letters, on white where it covers the grid."""
+    white = {"facecolor": "white", "edgecolor": "none", "framealpha": 0.9, "borderpad": 0.2}
+    ax.legend(fontsize=SMALL, labelcolor=INK, handlelength=3.2, **white, **where)
 
 
 def curves(series: Mapping[str, dict], *, reference: str, step: float = 0.02):
@@ -94,7 +95,7 @@ def lines(
         ax.set_xscale("log")
         ax.minorticks_off()
     if log or whole:
-        ax.set_xticks(places, [f"{place:g}" for place in places])
+        ax.set_xticks(places, [f"{place:,g}" for place in places])
     ax.set_ylim(bottom=bottom)
     legend(ax)
     return made

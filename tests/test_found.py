@@ -56,6 +56,39 @@ def test_claims_hold_only_where_differences_are_significant(sign, tmp_path, monk
     assert "20.0 points above joint training" in told(True, 20.0)
 
 
+def fields(*significant, signs=None):
+    """A result of one net more than there are steps, which are significant or not."""
+    nets = [
+        {"receptive_field": 16 * number, "receptive_field_in_torsos": 0.5 * number, "pck": {"0.2": 30.0 + number}}
+        for number in range(1, len(significant) + 2)
+    ]
+    steps = [
+        step(f"{16 * (number + 1)} px", f"{16 * number} px", 2.0 * sign, sure)
+        for number, (sure, sign) in enumerate(zip(significant, signs or [1] * len(significant), strict=True), 1)
+    ]
+    return {"nets": nets, "steps": steps, "settings": {"crop_size": 128}, "finished": True}
+
+
+def test_saturation_is_told_only_where_it_was_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr(results_file, "FOLDER", tmp_path)
+
+    def told(*significant, signs=None):
+        (tmp_path / "receptive_field.json").write_text(json.dumps(fields(*significant, signs=signs)))
+        return found.sentence("receptive_field")
+
+    saturating = told(True, True, False, False)
+    assert saturating.startswith("The claim held: accuracy rises with the receptive field up to 48 px (1.5 torso")
+    assert "beyond which no step is a significant gain; the best of 5 nets sees 80 px" in saturating
+    rising = told(True, True, True, True)
+    assert rising.startswith("The claim held in part: ")
+    assert "up to 80 px (2.5 torso lengths) in crops of 128 px, but it was not seen to saturate" in rising
+    assert "from 64 px, still gains 2.0 points (1.0 to 3.0)" in rising
+    assert "did not hold" in told(False, False, False, False)
+    assert "none of the 4 steps from 16 px to 80 px" in told(True, True, False, True, signs=(-1, -1, 1, -1))
+    assert "up to 80 px (2.5 torso lengths), by a significant gain at 2 of 4 steps" in told(True, False, False, True)
+    assert "up to 48 px" in told(True, True, False, True, signs=(1, 1, 1, -1)), "a loss is no gain"
+
+
 def test_what_is_not_finished_is_not_told(tmp_path, monkeypatch):
     monkeypatch.setattr(results_file, "FOLDER", tmp_path)
     (tmp_path / "stages.json").write_text(json.dumps({"finished": False}))
