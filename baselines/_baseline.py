@@ -93,8 +93,10 @@ class Baseline(BaseEstimator):
 
     @classmethod
     def load(cls, path: str | Path):
-        """The fitted baseline that :meth:`save` wrote."""
+        """The fitted baseline that :meth:`save` wrote; ValueError for a file of another kind or version."""
         parameters, skeleton, arrays = read_baseline(path, cls.__name__)
+        if {*arrays} != {"shape", *cls.STATE}:
+            raise ValueError(f"{path} was written by another version of {cls.__name__}; fit it anew")
         machine = cls(**{name: _tuples(value) for name, value in parameters.items()}, skeleton=skeleton)
         machine.skeleton_ = skeleton
         for name, array in arrays.items():

@@ -25,7 +25,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
 from benchmarks import compare_data
-from benchmarks.machines import LABELS, build, compile_kernels
+from benchmarks.machines import LABELS, PEERS, build, compile_kernels, installed
 from benchmarks.trained import FOLDER, PACKAGES, train
 from posemachines import PeopleDataset
 from posemachines.conv import describe_device
@@ -75,6 +75,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     unknown = sorted({*options.machines} - {*OF_CHOICE})
     if unknown or not options.machines:
         parser.error(f"--machines takes {', '.join(OF_CHOICE)}, comma-separated; got {', '.join(unknown) or 'nothing'}")
+    for name in {*options.machines} & {*PEERS}:
+        if name not in installed():
+            parser.error(f'{name} is not installed; in an environment of its own: pip install "posemachines[{name}]"')
     compare_data.check(options, parser, QUICK if options.quick else None)
     if options.stages < 1:
         parser.error("--stages must be at least 1")
@@ -210,7 +213,7 @@ def run(options: argparse.Namespace, command: str, began: float) -> int:
         for name in names:
             print(f"\n{LABELS[name]}", flush=True)
             report["machines"][name], distances[name], machines[name] = run_machine(name, options, train_people, test)
-            report["differences"] = compare_machines(distances)
+            report["differences"] = compare_machines({a: far for a, far in distances.items() if a not in PEERS})
             report["finished"] = name == names[-1]
             report["settings"]["total_seconds"] = round(time.perf_counter() - began, 1)
             report["measuring_minutes"] = round((time.perf_counter() - began - options.training) / 60, 2)

@@ -20,6 +20,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks import compare_plot
+from benchmarks.machines import installed
 from benchmarks.study import RESULTS
 from benchmarks.trained import FOLDER
 
@@ -27,8 +29,7 @@ SCRIPTS = (
     "compare_pm_cpm", "sample_efficiency", "context", "robustness", "cost", "training_strategies", "stages",
     "receptive_field", "gradient_flow",
 )  # fmt: skip
-OF_COMPARISON = ["--dataset", "lspet", "--root", "data/lspet", "--output", "runs/lspet"]
-OF_COMPARISON += ["--machines", "pm,cpm,hybrid,reverse,one-stage,neighbour,ridge,structures,net-structures"]
+OF_COMPARISON = ["--dataset", "lspet", "--root", "data/lspet", "--output", "runs/lspet", "--machines"]
 RESULT_OF = {"compare_pm_cpm": "compare_lspet"}
 
 
@@ -73,13 +74,14 @@ def main(arguments: list[str] | None = None) -> int:
     if options.dry_run:
         return 0
     for name in names:
-        whole = OF_COMPARISON if name == "compare_pm_cpm" else []
-        given = ["--quick"] if options.quick else whole
+        whole = name == "compare_pm_cpm" and not options.quick
+        given = ["--quick"] if options.quick else [*OF_COMPARISON, ",".join(installed()[1:])] if whole else []
         print(f"\n== {name}", flush=True)
         if code := run_script(name, given):
             return code
-        if whole and not options.quick:  # its report stays in the folder of its run
-            shutil.copyfile(Path(whole[whole.index("--output") + 1]) / "report.json", RESULTS / "compare_lspet.json")
+        if whole:  # its report stays in the folder of its run
+            shutil.copyfile(Path("runs/lspet/report.json"), RESULTS / "compare_lspet.json")
+            compare_plot.main()
     return 0
 
 

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from baselines import MeanPose, NearestNeighbourHOG, PictorialStructures, RidgeHOG
+from baselines import (
+    CascadedRegression,
+    DeepPose,
+    EncoderDecoderStage,
+    MeanPose,
+    MediaPipePose,
+    NearestNeighbourHOG,
+    PictorialStructures,
+    RidgeHOG,
+)
+from baselines.mediapipe_pose import check_mediapipe
 from posemachines import ConvPoseMachine, ConvStage, ForestStage, PoseMachine, SequentialMachine, Skeleton, Stacked
 from posemachines.testing import SKELETON, make_dots
 
-__all__ = ["LABELS", "ONE_STAGE", "build", "compile_kernels", "default_epochs"]
+__all__ = ["LABELS", "ONE_STAGE", "PEERS", "build", "compile_kernels", "default_epochs", "installed"]
 
 LABELS = {
     "mean": "Mean pose",
@@ -17,11 +27,16 @@ LABELS = {
     "hybrid": "Hybrid (forest, then conv)",
     "reverse": "Hybrid (conv, then forest)",
     "one-stage": "One-stage net",
+    "encoder-decoder": "Encoder-decoder net",
+    "deep-pose": "Direct regression (net)",
+    "cascade": "Cascaded regression (trees)",
     "neighbour": "Nearest neighbour (HOG)",
     "ridge": "Ridge regression (HOG)",
     "structures": "Pictorial structures (forest)",
     "net-structures": "Pictorial structures (net)",
+    "mediapipe": "MediaPipe (peer, off-protocol)",
 }
+PEERS = ("mediapipe",)  # trained elsewhere, on other photographs; installed by an extra of the name
 # a net of one stage with the multiply-adds, within 2 %, and about the receptive field of cpm-lite with three
 ONE_STAGE = {"feature_width": 104, "n_blocks": 6, "n_coarse_blocks": 6}
 
@@ -63,6 +78,10 @@ def build(
         return MeanPose(skeleton=skeleton)
     if name in ("neighbour", "ridge"):
         return (NearestNeighbourHOG if name == "neighbour" else RidgeHOG)(n_jobs=jobs, skeleton=skeleton)
+    if name == "mediapipe":
+        return MediaPipePose(skeleton=skeleton)
+    if name == "cascade":
+        return CascadedRegression(random_state=seed, skeleton=skeleton, **({"n_levels": rounds} if rounds else {}))
     forest = ForestStage(n_jobs=jobs, **({"n_rounds": rounds} if rounds else {}))
     epochs = epochs or default_epochs(n_train)
     net = ConvStage(device=device, n_jobs=jobs, epochs=epochs)
@@ -73,6 +92,11 @@ def build(
         return ConvPoseMachine(stages, stage=net, **common)
     if name == "one-stage":
         return ConvPoseMachine(1, stage=net.set_params(**ONE_STAGE), **common)
+    if name == "encoder-decoder":
+        stage = EncoderDecoderStage(device=device, n_jobs=jobs, epochs=epochs)
+        return ConvPoseMachine(1, stage=stage, **common)
+    if name == "deep-pose":
+        return DeepPose(epochs=epochs, device=device, n_jobs=jobs, random_state=seed, skeleton=skeleton, verbose=True)
     if name in ("structures", "net-structures"):
         first = PoseMachine(1, stage=forest) if name == "structures" else ConvPoseMachine(1, stage=net)
         first.set_params(random_state=seed, verbose=True)
@@ -80,6 +104,15 @@ def build(
     half = net.set_params(epochs=max(epochs // 2, 1))  # everybody's mirror image is a person more
     kinds = {"hybrid": [forest] * (stages - 1) + [half], "reverse": [half] + [forest] * (stages - 1)}
     return SequentialMachine(kinds[name], training=Stacked(views=2), **common)
+
+
+def installed() -> list[str]:
+    """The names of :data:`LABELS` whose packages are there."""
+    try:
+        check_mediapipe()
+    except ImportError:
+        return [name for name in LABELS if name not in PEERS]
+    return list(LABELS)
 
 
 def default_epochs(n_train: int) -> int:

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import forest_tables, net_tables
+from benchmarks import forest_tables, found, net_tables
 
 RESULTS = ROOT / "benchmarks" / "results"
 TABLES = {"figures": "compare_figures.json", "lspet": "compare_lspet.json"}
@@ -81,7 +81,8 @@ def list_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A reStructuredText list-table."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for row in (heads, *rows):
-        lines += [f"   {'* -' if index == 0 else '  -'} {cell}".rstrip() for index, cell in enumerate(row)]
+        cells = [cell.replace("*", "\\*") if cell != "-" else "\\-" for cell in row]  # no emphasis, no list
+        lines += [f"   {'* -' if index == 0 else '  -'} {cell}".rstrip() for index, cell in enumerate(cells)]
     return "\n".join(lines)
 
 
@@ -129,6 +130,8 @@ def fill(text: str) -> str:
             return f"<!-- table: {match['name']} -->\n{fill_forest(kind)}\n<!-- end -->"
         if name == "net":
             return f"<!-- table: {match['name']} -->\n{fill_net(kind)}\n<!-- end -->"
+        if name == "found":
+            return f"<!-- table: {match['name']} -->\n{markdown(*found.summary())}\n<!-- end -->"
         report = read(name)
         made = {
             "accuracy": lambda: f"{caption(report)}\n\n{markdown(HEADS, accuracy_rows(report))}",

@@ -140,11 +140,13 @@ def _plain(value):
 
 def _read(machine, file: Path):
     """The machine of a file, with the settings of prediction of `machine`."""
-    known = machine if isinstance(machine, SequentialMachine) else type(machine)
-    found = posemachines.load(file) if known is machine else known.load(file)
     own = machine.get_params(deep=False)
+    wanted = [stage for stage in (own.get("stage"), *(own.get("stages") or [])) if stage is not None]
+    if isinstance(machine, SequentialMachine):
+        found = posemachines.load(file, stage_classes={type(stage) for stage in wanted})
+    else:
+        found = type(machine).load(file)
     found.set_params(**{name: own[name] for name in OF_PREDICTION if name in own and name != "skeleton"})
-    wanted = [getattr(machine, "stage", None), *(getattr(machine, "stages", None) or [])]
     for one in getattr(found, "stages_", []):
         like = next((stage for stage in wanted if type(stage) is type(one)), None)
         if like is not None:

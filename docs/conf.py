@@ -115,8 +115,10 @@ def write_validation(_app):
 
 
 def write_findings(_app):
-    """The finding, the table and the command of every study, as pages to include."""
+    """The summary, and the finding, the table and the command of every study, as pages to include."""
     folder = ROOT / "docs" / "generated"
+    text = tables.list_table(*found.summary()).replace("@", "\\@")
+    (folder / "found_summary.rst").write_text(text + "\n", encoding="utf-8")
     for name in found.PAGES:
         parts, known = [found.sentence(name)], found.table(name)
         if known is not None:

@@ -10,8 +10,12 @@ import posemachines
 from benchmarks import compare_pm_cpm, tables
 from posemachines import ConvPoseMachine
 
-MACHINES = ["mean", "pm", "cpm", "hybrid", "reverse", "one-stage", "neighbour", "ridge", "structures", "net-structures"]
-BASELINES = ["mean", "neighbour", "ridge", "structures", "net-structures"]
+BASELINES = ["mean", "deep-pose", "cascade", "neighbour", "ridge", "structures", "net-structures"]
+NETS = {"one-stage": ["conv"], "encoder-decoder": ["encoderdecoder"]}  # of one stage
+MACHINES = [
+    "mean", "pm", "cpm", "hybrid", "reverse", "one-stage", "encoder-decoder", "deep-pose", "cascade", "neighbour",
+    "ridge", "structures", "net-structures",
+]  # fmt: skip
 TINY = ["--quick", "--train", "12", "--test", "4", "--rounds", "2", "--epochs", "1", "--jobs", "1", "--device", "cpu"]
 
 
@@ -30,12 +34,10 @@ def test_every_machine_and_stage_is_in_the_report(run):
     assert list(report["machines"]) == MACHINES
     kinds = {name: machine["kinds"] for name, machine in report["machines"].items()}
     both = {"hybrid": ["forest", "conv"], "reverse": ["conv", "forest"]}
-    assert kinds == {name: [] for name in BASELINES} | {"pm": ["forest"] * 2, "cpm": ["conv"] * 2} | both | {
-        "one-stage": ["conv"]
-    }
+    assert kinds == {name: [] for name in BASELINES} | {"pm": ["forest"] * 2, "cpm": ["conv"] * 2} | both | NETS
     for name, machine in report["machines"].items():
         stages = machine["accuracy"]["stages"]
-        assert [stage["stage"] for stage in stages] == [1] if name in (*BASELINES, "one-stage") else [1, 2]
+        assert [stage["stage"] for stage in stages] == [1] if name in (*BASELINES, *NETS) else [1, 2]
         for stage in stages:
             assert 0 <= stage["pck"]["0.1"] <= stage["pck"]["0.2"] <= 100
             assert len(stage["curve"]) == len(report["protocol"]["thresholds"])
@@ -49,7 +51,7 @@ def test_every_machine_and_stage_is_in_the_report(run):
     assert report["settings"]["seed"] == 0
     assert {"processor", "cores"} <= {*report["computer"]}
     assert report["versions"]["numpy"] == np.__version__
-    assert len(report["differences"]) == 2 * 45, "each pair of machines at both thresholds"
+    assert len(report["differences"]) == 2 * 78, "each pair of machines at both thresholds"
 
 
 def test_files_of_the_report(run):
@@ -78,7 +80,7 @@ def test_tables_of_a_report(run):
     for word in ("Mean pose", "Pose Machine (forest)", "left wrist", "ms/image", "nodes", "parameters"):
         assert word in text
     rows = tables.accuracy_rows(report)
-    assert len(rows) == len(BASELINES) + 1 + 2 * (len(MACHINES) - len(BASELINES) - 1)
+    assert len(rows) == len(BASELINES) + len(NETS) + 2 * (len(MACHINES) - len(BASELINES) - len(NETS))
     assert "| Mean pose | 1 |" in tables.markdown(tables.HEADS, rows)
     assert tables.list_table(tables.HEADS, rows).count("* -") == 1 + len(rows)
 
@@ -116,6 +118,15 @@ def test_bad_options(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+def test_a_peer_that_is_not_installed(monkeypatch, capsys):
+    monkeypatch.setattr(compare_pm_cpm, "installed", lambda: ["mean", "pm"])
+    with pytest.raises(SystemExit):
+        compare_pm_cpm.parse(["--machines", "pm,mediapipe"])
+    assert 'pip install "posemachines[mediapipe]"' in capsys.readouterr().err
+    monkeypatch.setattr(compare_pm_cpm, "installed", lambda: ["pm", "mediapipe"])
+    assert compare_pm_cpm.parse(["--machines", "pm,mediapipe"]).machines == ["pm", "mediapipe"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -149,7 +160,7 @@ def test_more_people_than_there_are(lspet_root, tmp_path, capsys):
 
 def test_quoted_tables_are_those_of_the_result_files():
     readme = (tables.ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.count("<!-- table:") == 13
+    assert readme.count("<!-- table:") == 14
     assert tables.fill(readme) == readme, "run python benchmarks/tables.py"
 
 

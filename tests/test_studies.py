@@ -19,7 +19,7 @@ from benchmarks import (
 )
 from benchmarks import figures as figures_script
 from benchmarks.disturbances import DISTURBANCES, disturbed
-from benchmarks.machines import LABELS
+from benchmarks.machines import PEERS, installed
 from posemachines.crops import to_photo
 from posemachines.datasets import draw_figures
 
@@ -148,18 +148,27 @@ def test_robustness(tmp_path, trained):
 def test_cost(tmp_path, trained):
     result = run("cost", tmp_path, trained)
     points = result["points"]
-    assert {point["machine"] for point in points} == set(LABELS)
+    assert {point["machine"] for point in points} == set(installed())
     assert [point["stages"] for point in points if point["machine"] == "pm"] == [1, 2, 3, 3], "the last of fewer people"
+    stages = {name: [point["stages"] for point in points if point["machine"] == name] for name in ("hybrid", "reverse")}
+    assert stages == {"hybrid": [3], "reverse": [2, 3]}, "with stages of one kind it is another machine"
     for what, front in result["fronts"].items():
         assert front
         chosen = [points[number] for number in front]
         accuracies = [point["pck"]["0.2"] for point in chosen]
         assert accuracies == sorted(set(accuracies))
         for point in points:
-            if point[what] is not None:
+            if point[what] is not None and point["machine"] not in PEERS:
                 better = [each for each in chosen if each[what] <= point[what]]
                 assert max(each["pck"]["0.2"] for each in better) >= point["pck"]["0.2"]
     assert all(point["ms"] > 0 for point in points)
+
+
+def test_a_peer_stands_on_no_front():
+    points = [{"machine": name, "ms": ms, "pck": {"0.2": pck}} for name, ms, pck in (
+        ("pm", 2.0, 30.0), ("mediapipe", 1.0, 60.0), ("cpm", 3.0, 40.0), ("ridge", 4.0, 10.0),
+    )]  # fmt: skip
+    assert cost._front(points, "ms") == [0, 2]
 
 
 # -- disturbances ---------------------------------------------------------------------------------------------------

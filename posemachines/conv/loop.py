@@ -28,7 +28,7 @@ from .targets import belief_loss, gaussian_targets, normalise, to_device
 
 __all__ = ["Phase", "TrainingRun"]
 
-COLLAPSED = 0.02  # mean peak of the part maps below which a stage has learned nothing but zeros,
+LOWEST_PEAK = 0.02  # mean peak of the part maps below which a stage has learned nothing but zeros,
 WINDOW = 100  # over so many steps, the first of which do not count
 FREE = (
     "accumulate", "checkpoint", "checkpoint_minutes", "compile", "device", "log", "n_jobs", "n_workers", "precision",
@@ -72,7 +72,14 @@ class TrainingRun:
     seed : int
     gradients : bool, default=False
         Write into the history, for every epoch, how large the gradients of its last step were.
+
+    Notes
+    -----
+    What the stages are held to stands in ``_judge``, which a subclass may replace: it then trains networks that write
+    something else than beliefs.
     """
+
+    COLLAPSED = "the beliefs of stage %d are all but zero (mean peak %.3f)"  # what a stage does that learns nothing
 
     def __init__(
         self, network: PoseNetwork, data: TrainingData, settings, phases: Sequence[Phase], *, flip_order, mirrors, seed,
@@ -212,15 +219,22 @@ class TrainingRun:
 
     def _add_gradients(self, part: Batch, n_people: int) -> None:
         supervised = self.phases[self.phase].supervised
-        settings = self.settings
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             staged = self.wrapped(part.images, part.previous, part.centres, max(supervised) + 1)
-        targets = gaussian_targets(part.joints, staged[0].shape[-2:], stride=settings.stride, sigma=settings.spread())
-        everybody = targets
+        losses, peaks = self._judge(staged, part, n_people)
+        # gradients are averaged over the processes, so that each one's share counts as often as there are processes
+        self.scaler.scale(losses[list(supervised)].sum() * self.world.size).backward()
+        self.sums[:, : len(staged)] += torch.stack([losses.detach() * n_people, peaks])
+        self.window[: len(staged)] += peaks / n_people
+
+    def _judge(self, staged: list[torch.Tensor], part: Batch, n_people: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of every stage the loss, as a share of a batch of `n_people`, and the peaks, summed over people."""
+        settings = self.settings
+        height, width = staged[0].shape[2:]
+        drawn = {"stride": settings.stride, "sigma": settings.spread()}
+        targets = everybody = gaussian_targets(part.joints, (height, width), **drawn)
         if part.others is not None and part.previous is None:
-            everybody = gaussian_targets(
-                part.joints, staged[0].shape[-2:], stride=settings.stride, sigma=settings.spread(), others=part.others
-            )
+            everybody = gaussian_targets(part.joints, (height, width), others=part.others, **drawn)
         labelled = part.joints[..., 2] > 0 if settings.mask_unlabelled else None
         losses = torch.stack(
             [
@@ -230,11 +244,8 @@ class TrainingRun:
                 for index, beliefs in enumerate(staged)
             ]
         )
-        # gradients are averaged over the processes, so that each one's share counts as often as there are processes
-        self.scaler.scale(losses[list(supervised)].sum() * self.world.size).backward()
         peaks = torch.stack([beliefs[:, :-1].detach().amax((2, 3)).mean(1).sum() for beliefs in staged])
-        self.sums[:, : len(staged)] += torch.stack([losses.detach() * n_people, peaks])
-        self.window[: len(staged)] += peaks / n_people
+        return losses, peaks
 
     def _current_rate(self, batch: int) -> float:
         """Learning rate of a batch of this epoch."""
@@ -270,11 +281,11 @@ class TrainingRun:
         peaks = (self.world.sum(self.window.clone()) / WINDOW).tolist()
         self.window.zero_()
         for number in self.phases[self.phase].supervised:
-            if peaks[number] < COLLAPSED and number not in self.warned and self.step > WINDOW and self.world.leads:
+            if peaks[number] < LOWEST_PEAK and number not in self.warned and self.step > WINDOW and self.world.leads:
                 self.warned.add(number)
                 logger.warning(
-                    "the beliefs of stage %d are all but zero (mean peak %.3f) after %d steps: it may learn nothing; "
-                    "if that goes on, stop and train with another learning_rate, random_state, init or optimiser",
+                    f"{self.COLLAPSED} after %d steps: it may learn nothing; if that goes on, stop and train with "
+                    "another learning_rate, random_state, init or optimiser",
                     number + 1, peaks[number], self.step,
                 )  # fmt: skip
 
@@ -286,10 +297,10 @@ class TrainingRun:
         if self.settings.checkpoint is not None:
             Path(self.settings.checkpoint).unlink(missing_ok=True)
         for number, peak in enumerate(self.history[-1]["peak"], start=1):
-            if peak < COLLAPSED and self.step > WINDOW:
+            if peak < LOWEST_PEAK and self.step > WINDOW:
                 logger.warning(
-                    "the beliefs of stage %d are all but zero (mean peak %.3f): it has learned nothing; train for "
-                    "more epochs, with another random_state, or with another learning_rate", number, peak,
+                    f"{self.COLLAPSED}: it has learned nothing; train for more epochs, with another random_state, or "
+                    "with another learning_rate", number, peak,
                 )  # fmt: skip
 
     # -- checkpoints ------------------------------------------------------------------------------------------------

@@ -44,6 +44,11 @@ class Design(NamedTuple):
         """Pixels a belief cell."""
         return 4 if self.name == "lite" else 8
 
+    @property
+    def maps_folded(self) -> int:
+        """Channels that a stage's last layer writes for each map: `cpm-lite` folds its maps."""
+        return 4 if self.name == "lite" else 1
+
     def trunk(self) -> nn.Module:
         """A fresh image branch."""
         if self.name == "lite":
@@ -139,7 +144,7 @@ class PoseNetwork(nn.Module):
     def n_maps(self) -> int:
         """P + 1: the parts and the background."""
         last = [layer for layer in self.heads[0].modules() if isinstance(layer, nn.Conv2d)][-1]
-        return last.out_channels // (4 if self.design.name == "lite" else 1)  # `cpm-lite` folds its maps
+        return last.out_channels // self.design.maps_folded
 
     def stage(self, index: int) -> PoseNetwork:
         """Stage `index` and its trunk, as a network that shares their weights."""
@@ -173,9 +178,9 @@ class PoseNetwork(nn.Module):
                     nn.init.normal_(module.weight, std=GAUSSIAN_STD)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        if way == "he" and self.design.name != "lite":
-            for head in self.heads:
-                last = [module for module in head.modules() if isinstance(module, nn.Conv2d)][-1]
+        for head in self.heads:
+            last = [module for module in head.modules() if isinstance(module, nn.Conv2d)][-1]
+            if way == "he" and not isinstance(last, ScaledConv2d):
                 nn.init.normal_(last.weight, std=GAUSSIAN_STD)
 
 

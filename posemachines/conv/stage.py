@@ -303,7 +303,7 @@ class ConvStage(Stage):
         gradients: bool = False,
     ) -> tuple[PoseNetwork, list[dict]]:
         """A new network with a head for each entry of `uses_beliefs`, trained with this stage's settings."""
-        self._check_settings()
+        self.check_settings()
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with threads(self.n_jobs):
             with torch.random.fork_rng(devices=[]):
@@ -442,7 +442,7 @@ class ConvStage(Stage):
             self._compiled = {}
         return super().__getstate__()
 
-    def _check_settings(self) -> None:
+    def check_settings(self) -> None:
         """ValueError for parameters that cannot be trained with."""
         choices = {
             "network": NETWORKS, "optimiser": OPTIMISERS, "schedule": SCHEDULES, "init": ("he", "gaussian"),

@@ -1,0 +1,100 @@
+"""Cascaded regression by trees on differences of pixels."""
+
+import numpy as np
+import pytest
+from sklearn.tree import ExtraTreeRegressor
+
+from baselines import CascadedRegression
+from baselines.cascade import _as_heap, _differences, _frames
+from posemachines.skeleton import Skeleton
+from tests.baselines.shapes import TRIANGLE, error, mean_error, triangles
+
+
+def small(**settings):
+    return CascadedRegression(**({"n_levels": 6, "n_trees": 40, "depth": 3, "skeleton": TRIANGLE} | settings))
+
+
+@pytest.fixture(scope="module")
+def people():
+    return triangles(300)
+
+
+@pytest.fixture(scope="module")
+def fitted(people):
+    return small().fit(*people)
+
+
+def test_a_shape_that_moves_as_a_whole_is_found(fitted, people):
+    images, joints = triangles(60, seed=1)
+    assert error(fitted.predict(images), joints) < 0.35 * mean_error(people[1], joints)
+
+
+def test_levels_correct_what_is_left(people):
+    images, joints = triangles(60, seed=1)
+    errors = [error(small(n_levels=n).fit(*people).predict(images), joints) for n in (1, 3, 6)]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_more_starts_and_mirror_images(people):
+    images, joints = triangles(60, seed=1)
+    paired = Skeleton("triangle", TRIANGLE.parts, pairs=(("right", "left"),))
+    for settings in ({"n_starts": 3}, {"skeleton": paired, "sample": 0.5}, {"skeleton": paired, "mirrored": False}):
+        assert error(small(**settings).fit(*people).predict(images), joints) < 0.6 * mean_error(people[1], joints), (
+            settings
+        )
+
+
+def test_joints_without_labels_move_by_those_that_have_them(people):
+    images, joints = people[0], people[1].copy()
+    joints[::3, 1] = (1e6, -1e6, 0)
+    new, truth = triangles(60, seed=1)
+    assert error(small().fit(images, joints).predict(new), truth) < 4
+
+
+def test_training_and_prediction_walk_the_same_trees(rng):
+    seen = rng.integers(-200, 200, (500, 7)).astype(np.float32)
+    tree = ExtraTreeRegressor(max_depth=4, min_samples_leaf=30, random_state=0).fit(seen, rng.normal(size=(500, 2)))
+    questions, thresholds, ends = _as_heap(tree.tree_, 4)
+    node = np.zeros(len(seen), int)
+    for _ in range(4):
+        node = 2 * node + 1 + (seen[np.arange(len(seen)), questions[node]] > thresholds[node])
+    np.testing.assert_array_equal(ends[node - 15], tree.apply(seen))
+
+
+def test_pixels_turn_with_the_pose():
+    mean = np.array([10 + 10j, 30 + 10j])
+    quarter = 20 + 20j + 1j * (mean - mean.mean())  # turned by a quarter about another middle
+    frames = _frames(np.stack([mean, quarter]), mean)
+    np.testing.assert_allclose(frames, [1, 1j], atol=1e-12)
+    grey = np.zeros((2, 40, 40), np.int16)
+    grey[0, 12, 15] = 100  # (5, 2) from the first joint
+    grey[1, 15, 18] = 100  # turned: (-2, 5) from it, where it is now, (20, 10)
+    seen = _differences(grey, np.arange(2), np.stack([mean, quarter]), frames, np.array([0, 0]), np.array([5 + 2j, 0]),
+                        np.array([[0, 1]]))  # fmt: skip
+    np.testing.assert_array_equal(seen, [[100], [100]])
+
+
+def test_one_part_has_no_angle(rng):
+    images = rng.integers(0, 255, (30, 24, 24, 3)).astype(np.uint8)
+    joints = np.concatenate([rng.uniform(4, 20, (30, 1, 2)), np.ones((30, 1, 1))], -1)
+    poses = small(skeleton=None).fit(images, joints).predict(images)
+    assert np.isfinite(poses).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_levels": 0}, "n_levels must be at least 1; got 0"),
+        ({"n_pixels": 1}, "n_pixels must be at least 2"),
+        ({"shrinkage": 0.0}, "shrinkage must be above 0"),
+        ({"sample": 1.5}, "sample must be above 0 and at most 1; got 1.5"),
+    ],
+)
+def test_bad_settings_are_refused(people, settings, message):
+    with pytest.raises(ValueError, match=message):
+        small(**settings).fit(*people)
+
+
+def test_nodes_are_counted(fitted):
+    nodes = fitted.complexity()["nodes"]
+    assert 6 * 40 * 3 <= nodes <= 6 * 40 * 15
