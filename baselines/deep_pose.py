@@ -111,13 +111,16 @@ class DeepPose(Baseline):
             self.history_ = run.run(verbose=self.verbose)
         plain = network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.weights_ = parameters_to_vector(plain.parameters()).detach().numpy()
+        self._built = None
 
     def _network(self) -> PoseRegressor:
-        """The trained network."""
-        network = PoseRegressor(RegressorDesign(tuple(self.shape_.tolist()), self.skeleton_.n_parts))
-        network.bake()
-        vector_to_parameters(torch.from_numpy(np.array(self.weights_, np.float32)), network.parameters())
-        return network.eval().requires_grad_(False)
+        """The trained network, built at its first use."""
+        if getattr(self, "_built", None) is None:
+            network = PoseRegressor(RegressorDesign(tuple(self.shape_.tolist()), self.skeleton_.n_parts))
+            network.bake()
+            vector_to_parameters(torch.from_numpy(np.array(self.weights_, np.float32)), network.parameters())
+            self._built = network.eval().requires_grad_(False)
+        return self._built
 
     def _predict(self, X) -> np.ndarray:
         device = choose_device(self.device)
@@ -134,6 +137,10 @@ class DeepPose(Baseline):
     def operations(self, images) -> dict[str, float]:
         """{"multiply_adds": n} for one image."""
         return {"multiply_adds": multiply_adds(self._network(), np.shape(images)[1:3])}
+
+    def __getstate__(self):
+        """Without the network, which the weights rebuild."""
+        return super().__getstate__() | {"_built": None}
 
 
 class RegressorDesign(NamedTuple):

@@ -1,4 +1,4 @@
-"""Four ways to train a net of three stages, in equally many passes over the people: does a loss at every stage, trained jointly, do best?
+"""Four ways to train a net of three stages, in equally many passes: is joint training with a loss at every stage best?
 
 Figure 6b of "Convolutional Pose Machines" (CVPR 2016): joint training with intermediate supervision beats training
 stage by stage, which followed by joint training nearly catches up, and joint training with one loss at the end is the

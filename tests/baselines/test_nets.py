@@ -1,5 +1,7 @@
 """Nets that are no pose machines: joints written directly, and an encoder with a decoder."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -87,6 +89,7 @@ def test_saved_and_read_again(fitted, tmp_path):
     np.testing.assert_array_equal(again.predict(images), fitted.predict(images))
     assert again.complexity() == fitted.complexity()
     assert again.operations(images) == fitted.operations(images)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(again)).predict(images), fitted.predict(images))
     with pytest.raises(ValueError, match=r"crops must be \(32, 36\) px"):
         again.predict(np.zeros((1, 64, 64, 3), np.uint8))
 
@@ -143,6 +146,15 @@ def test_sides_and_pixels():
     points = np.array([[0.0, 0.0], [79.0, 63.0], [39.5, 31.5]])
     np.testing.assert_allclose(in_sides(points, (64, 80)), [[-39.5 / 80, -31.5 / 80], [39.5 / 80, 31.5 / 80], [0, 0]])
     np.testing.assert_allclose(in_pixels(in_sides(points, (64, 80)), (64, 80)), points)
+
+
+def test_trained_anew_it_forgets(people):
+    images, joints = people
+    machine = regressor(epochs=1)
+    first = machine.fit(images, joints).predict(images[:4])
+    again = machine.set_params(random_state=1).fit(images, joints).predict(images[:4])
+    assert np.abs(again - first).max() > 1e-3
+    np.testing.assert_array_equal(again, regressor(epochs=1, random_state=1).fit(images, joints).predict(images[:4]))
 
 
 def test_settings_are_checked_as_those_of_stages(people):
