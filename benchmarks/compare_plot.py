@@ -37,7 +37,8 @@ def draw(report: dict):
     chosen = [name for name in ("pm", "cpm", "hybrid", "reverse", "one-stage", "encoder-decoder") if name in machines]
     for number, name in enumerate(chosen):
         last = machines[name]["accuracy"]["stages"][-1]
-        _curve(axes[2], thresholds, last, colour(number), STYLES[number % len(STYLES)], machines[name]["label"], 1.0)
+        shade = INK if name == "encoder-decoder" else colour(number)
+        _curve(axes[2], thresholds, last, shade, STYLES[number % len(STYLES)], machines[name]["label"], 1.0)
     axes[2].set_title("After the last stage", fontsize=MEDIUM, color=INK, fontweight="bold")
     for ax in axes:
         ylabel = "PCK: joints found [%]" if ax is axes[0] else ""

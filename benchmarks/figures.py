@@ -29,7 +29,17 @@ SCRIPTS = (
     "compare_pm_cpm", "sample_efficiency", "context", "robustness", "cost", "training_strategies", "stages",
     "receptive_field", "gradient_flow",
 )  # fmt: skip
-OF_COMPARISON = ["--dataset", "lspet", "--root", "data/lspet", "--output", "runs/lspet", "--machines"]
+OF_COMPARISON = [
+    "--dataset",
+    "lspet",
+    "--root",
+    "data/lspet",
+    "--output",
+    "runs/lspet",
+    "--cache",
+    "runs/crops",
+    "--machines",
+]
 RESULT_OF = {"compare_pm_cpm": "compare_lspet"}
 
 
