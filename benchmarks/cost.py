@@ -2,8 +2,8 @@
 
 Points are the machines of the comparison after one, two and three stages, the hybrids and the baselines, trained on all
 people, and both machines trained on fewer. A peer that was trained elsewhere stands on no front. Every machine is
-measured one image at a time in this run; training is the time of the processor, of all cores together, which other work
-on the computer hardly changes.
+measured one image at a time in this run; training is the time of the processor, of all cores together, when the machine
+was trained, which other work on the computer lengthens less than the time by the clock.
 
     python benchmarks/cost.py
 """

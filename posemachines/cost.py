@@ -42,8 +42,8 @@ class Cost:
     seconds : float
         By the clock on the wall.
     cpu_seconds : float
-        Of all threads of this process, and of children that ended: unlike the wall's, hardly longer where the computer
-        does other work meanwhile.
+        Of all threads of this process, and of children that ended: where the computer does other work meanwhile, it
+        grows less than the time by the clock.
     peak_mib : float
         Peak of resident memory above its start, in MiB.
     joules : dict
