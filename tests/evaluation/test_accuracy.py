@@ -66,7 +66,7 @@ def test_the_mean_pose(dots):
     expected = [joints[labelled[:, part], part, :2].mean(0) for part in range(3)]
     np.testing.assert_allclose(mean.predict(images[:2]), [expected] * 2, rtol=1e-5)
     assert len(evaluate_machine(mean, images, joints).stages) == 1
-    with pytest.raises(ValueError, match="never labelled"):
+    with pytest.raises(ValueError, match="nobody has part 1 labelled"):
         MeanPose().fit(images, joints * [[[1], [0], [1]]])
 
 
