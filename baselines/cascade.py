@@ -99,7 +99,8 @@ class CascadedRegression(Baseline):
         self._check_settings()
         rng = check_random_state(self.random_state)
         if self.mirrored:
-            X, y, _ = add_views(X, y.astype(np.float32), self.skeleton_, n_views=2, rng=np.random.default_rng(0))
+            unused = np.random.default_rng(self.random_state)  # mirroring draws nothing
+            X, y, _ = add_views(X, y.astype(np.float32), self.skeleton_, n_views=2, rng=unused)
         labelled = y[..., 2] > 0
         truth = np.where(labelled, _complex(y[..., :2].astype(float)), 0)
         self.mean_ = truth.sum(0) / labelled.sum(0)

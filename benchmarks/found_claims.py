@@ -19,7 +19,7 @@ from benchmarks.found_words import (
     signed,
     step,
     verdict_of,
-)  # fmt: skip
+)
 
 __all__ = [
     "PAPER_GAIN", "compare", "compare_table", "field", "field_table", "stages", "stages_table", "strategies",

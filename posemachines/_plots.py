@@ -11,6 +11,7 @@ INK, QUIET, GRID = "#202124", "#5f6368", "#d9d9de"
 BASELINE_STYLE = (0, (1, 1))
 LINE_STYLES = ("-", (0, (7, 1.2)), (0, (3, 1)), (0, (7, 1, 1.5, 1)))  # so that lines differ without their colours too
 MEDIUM, SMALL = 8.5, 7.5  # font sizes, in points
+MANY = 6  # machines from whose number on names stand on one line each
 
 
 def figure(width: float, height: float, **options):
@@ -60,7 +61,8 @@ def plot_pck_curves(report: dict):
         Without matplotlib.
     """
     _check_report(report)
-    made = figure(4.2, 3.1)
+    many = len(report["machines"]) > MANY
+    made = figure(5.4 if many else 4.2, 3.6 if many else 3.1)
     ax = made.add_subplot()
     thresholds = np.asarray(report["protocol"]["thresholds"], float)
     ends = {}
@@ -76,8 +78,10 @@ def plot_pck_curves(report: dict):
     _dress(ax, ylabel="PCK: joints found [%]")
     ax.set_xlabel(f"Distance allowed [× {report['protocol']['reference']}]", fontsize=MEDIUM, color=INK)
     ax.set(xlim=(0, thresholds[-1]), ylim=(0, 100))
-    for key, height in zip(ends, _spread(list(ends.values()), 100, gap=13), strict=True):
-        label = fill(report["machines"][key]["label"], 15)
+    gap = min(13, 100 / len(ends))
+    for key, height in zip(ends, _spread(list(ends.values()), 100, gap=gap), strict=True):
+        label = report["machines"][key]["label"]
+        label = label if many else fill(label, 15)
         ax.annotate(
             label, (1.02, height / 100), xycoords="axes fraction", va="center", fontsize=SMALL, fontweight="bold",
             color=series_colours(report)[key], annotation_clip=False, linespacing=1.05,
@@ -107,7 +111,8 @@ def plot_stage_bars(report: dict, *, threshold: float = 0.2):
         Without matplotlib.
     """
     _check_report(report, threshold)
-    made = figure(4.2, 3.1)
+    many = len(report["machines"]) > MANY
+    made = figure(5.4 if many else 4.2, 3.6 if many else 3.1)
     ax = made.add_subplot()
     ticks, labels, top, start = [], [], 0.0, 0.0
     for key, colour in series_colours(report).items():
@@ -115,14 +120,16 @@ def plot_stage_bars(report: dict, *, threshold: float = 0.2):
         stages = machine["accuracy"]["stages"]
         places = start + np.arange(len(stages))
         for number, (place, stage) in enumerate(zip(places, stages, strict=True), 1):
-            top = max(top, _bar(ax, place, stage, str(threshold), colour, alpha=0.35 + 0.65 * number / len(stages)))
+            figured = not many or number == len(stages)
+            alpha = 0.35 + 0.65 * number / len(stages)
+            top = max(top, _bar(ax, place, stage, str(threshold), colour, alpha=alpha, figured=figured))
             if not is_baseline(machine):
                 ax.annotate(
                     f"{stage['stage']}", (place, 0), (0, -9), textcoords="offset points", ha="center", fontsize=SMALL,
                     color=QUIET, annotation_clip=False,
                 )  # fmt: skip
         ticks.append(places.mean())
-        labels.append((fill(machine["label"], 14 if len(stages) > 1 else 6), colour))
+        labels.append((machine["label"] if many else fill(machine["label"], 14 if len(stages) > 1 else 6), colour))
         start = places[-1] + 1.7
     _dress(ax, ylabel=f"PCK@{threshold} [%], with 95 % interval")
     ax.set(xlim=(-0.8, start - 0.9), ylim=(0, min(max(1.12 * top, 10), 112)), yticks=range(0, 101, 20))
@@ -130,6 +137,8 @@ def plot_stage_bars(report: dict, *, threshold: float = 0.2):
     ax.set_xticks(ticks, [label for label, _ in labels], fontsize=SMALL, fontweight="bold")
     for text, (_, colour) in zip(ax.get_xticklabels(), labels, strict=True):
         text.set_color(colour)
+        if many:
+            text.set(rotation=40, ha="right", rotation_mode="anchor")
     ax.tick_params(axis="x", length=0, pad=14)
     return made
 
@@ -164,7 +173,7 @@ def plot_accuracy_over_cost(report: dict, *, threshold: float = 0.2):
     highest = max(stage["interval"][str(threshold)][1] for stage in stages.values())
     top = min(max(1.12 * highest, 15), 105)
     values = {key: stage["pck"][str(threshold)] for key, stage in stages.items()}
-    heights = _spread(list(values.values()), top, gap=0.11 * top)
+    heights = _spread(list(values.values()), top, gap=min(0.11, 1 / len(values)) * top)
     for (key, colour), height in zip(series_colours(report).items(), heights, strict=True):
         time, value, (low, high) = times[key], values[key], stages[key]["interval"][str(threshold)]
         marker = "s" if is_baseline(machines[key]) else "o"
@@ -188,14 +197,15 @@ def plot_accuracy_over_cost(report: dict, *, threshold: float = 0.2):
     return made
 
 
-def _bar(ax, place: float, stage: dict, threshold: str, colour: str, *, alpha: float) -> float:
-    """Draw the bar of one stage; the height that it reaches with its interval."""
+def _bar(ax, place: float, stage: dict, threshold: str, colour: str, *, alpha: float, figured: bool) -> float:
+    """Draw the bar of one stage, with its figure or without; the height that it reaches with its interval."""
     value, (low, high) = stage["pck"][threshold], stage["interval"][threshold]
     ax.bar(place, value, width=0.86, color=colour, alpha=alpha, linewidth=0)
     ax.errorbar(place, value, [[max(value - low, 0)], [max(high - value, 0)]], color=INK, elinewidth=1, capsize=2.5)
-    ax.annotate(
-        f"{value:.0f}", (place, high), (0, 2), textcoords="offset points", ha="center", fontsize=SMALL, color=INK
-    )
+    if figured:
+        ax.annotate(
+            f"{value:.0f}", (place, high), (0, 2), textcoords="offset points", ha="center", fontsize=SMALL, color=INK
+        )
     return high
 
 

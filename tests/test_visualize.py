@@ -1,3 +1,4 @@
+import itertools
 import sys
 
 import numpy as np
@@ -198,6 +199,26 @@ def test_accuracy_over_cost_has_a_point_with_its_interval_a_machine():
     assert ends == [[18, 23], [36, 46]]
     assert ax.get_xscale() == "log"
     assert {"Mean pose", "Pose Machine"} <= {text.get_text() for text in ax.texts}
+
+
+def test_names_of_many_machines_do_not_lie_upon_each_other():
+    report = comparison()
+    machine = report["machines"]["pm"]
+    report["machines"] = {
+        f"{n}": machine | {"label": f"A machine of number {n}", "cost": {"ms_per_image": {"median": 1.0 + n}}}
+        for n in range(14)
+    }
+    for plot in (plot_pck_curves, plot_stage_bars, plot_accuracy_over_cost):
+        made = plot(report)
+        made.draw_without_rendering()
+        ax = made.axes[0]
+        names = [text for text in (*ax.texts, *ax.get_xticklabels()) if text.get_text().startswith("A machine")]
+        assert len(names) == 14
+        if plot is plot_stage_bars:  # they are turned: it is their ends that must be apart
+            assert {text.get_rotation() for text in names} == {40.0}
+            continue
+        boxes = sorted((text.get_window_extent() for text in names), key=lambda box: box.y0)
+        assert all(below.y1 <= above.y0 + 1 for below, above in itertools.pairwise(boxes))
 
 
 def test_plots_say_what_is_wrong():

@@ -25,6 +25,7 @@ UNKNOWN = "–"
 SPACE = "\N{NO-BREAK SPACE}"
 LEVEL = f"95{SPACE}%"
 THRESHOLD = "0.2"  # of the reference length; the one that the summary speaks of
+MOST_FINDINGS = 12  # sentences below the summary; the table of significance holds every pair
 
 
 def number(value, digits: int = 1) -> str:
@@ -107,9 +108,10 @@ def summary(report: dict) -> str:
 
 
 def other_findings(report: dict) -> list[str]:
-    """The remaining compared pairs, a short sentence each."""
-    sentences = []
-    for first, second, entry in _pairs(report)[1:]:
+    """The remaining compared pairs, a short sentence each; of many, the first ones and the number of the others."""
+    sentences, pairs = [], _pairs(report)[1:]
+    told = pairs if len(pairs) <= MOST_FINDINGS else pairs[: MOST_FINDINGS - 1]
+    for first, second, entry in told:
         names = f"{first['label']} and {second['label']}"
         interval = f"{number(entry['low'])} to {number(entry['high'])}"
         if entry["significant"]:
@@ -118,6 +120,8 @@ def other_findings(report: dict) -> list[str]:
         else:
             points = number(entry["difference"])
             sentences.append(f"{names} cannot be told apart: {points} points ({interval}){_why_not(entry)}.")
+    if len(told) < len(pairs):
+        sentences.append(f"{len(pairs) - len(told)} more pairs of machines stand in the table of differences.")
     return sentences
 
 

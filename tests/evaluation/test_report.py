@@ -329,6 +329,17 @@ def test_summary_names_the_better_machine_with_the_interval(report):
     assert words.other_findings(report) == ["Pose Machine (forest) over Mean pose: 9.0 points (1.0 to 12.0)."]
 
 
+def test_of_many_pairs_only_the_first_are_told(report):
+    told = words.MOST_FINDINGS
+    report["differences"] = [difference("cpm", "pm", 5.0, 2.0, 8.0)] * (1 + told)
+    assert len(words.other_findings(report)) == told
+    assert "more pairs" not in words.other_findings(report)[-1]
+    report["differences"] *= 2
+    findings = words.other_findings(report)
+    assert len(findings) == told
+    assert findings[-1] == f"{1 + 2 * told - (told - 1)} more pairs of machines stand in the table of differences."
+
+
 def test_summary_turns_a_negative_difference_round(report):
     report["differences"] = [difference("cpm", "pm", -5.0, -8.0, -2.0)]
     assert words.summary(report).startswith("Pose Machine (forest) finds more joints than Convolutional")
