@@ -11,7 +11,7 @@ compare: $(READY)
 	$(BIN)/python benchmarks/compare_pm_cpm.py $(ARGS)
 
 figures: $(READY)
-	$(BIN)/python benchmarks/figures.py $(ARGS)
+	$(BIN)/python benchmarks/publishing/figures.py $(ARGS)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(ARGS)

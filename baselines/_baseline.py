@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from posemachines._checks import check_images, check_joints
+from posemachines._utils.checks import check_images, check_joints
 from posemachines.skeleton import get_skeleton
 
 from ._files import read_baseline, write_baseline
@@ -79,7 +79,7 @@ class Baseline(BaseEstimator):
         """Joints after its only stage."""
         yield self.predict(X)
 
-    def complexity(self) -> dict[str, int]:
+    def size(self) -> dict[str, int]:
         """Numbers that are kept."""
         check_is_fitted(self, "shape_")
         return {"parameters": sum(np.asarray(getattr(self, f"{name}_")).size for name in self.STATE)}

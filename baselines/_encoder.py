@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from posemachines.conv.lite import IMAGE_GAIN, ResidualBlock, ScaledConv2d, activation
+from posemachines.conv.networks.lite import IMAGE_GAIN, ResidualBlock, ScaledConv2d, activation
 
 __all__ = ["ENCODER_STRIDE", "Encoder"]
 

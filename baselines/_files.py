@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posemachines._replacing import replacing
+from posemachines._utils.replacing import replacing
 from posemachines.skeleton import Skeleton
 
 __all__ = ["read_baseline", "write_baseline"]

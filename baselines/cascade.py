@@ -8,7 +8,7 @@ from sklearn.tree import ExtraTreeRegressor
 from sklearn.utils import check_random_state
 
 from posemachines.skeleton import Skeleton
-from posemachines.views import add_views
+from posemachines.training.copies import add_views
 
 from ._baseline import Baseline
 
@@ -202,7 +202,7 @@ class CascadedRegression(Baseline):
             poses = poses + frames[:, None] * moved
         return poses
 
-    def complexity(self) -> dict[str, int]:
+    def size(self) -> dict[str, int]:
         """Nodes that ask, and leaves."""
         n_questions = int((self.thresholds_ < np.iinfo(np.int16).max).sum())
         return {"nodes": 2 * n_questions + self.questions_.shape[0] * self.questions_.shape[1]}

@@ -11,13 +11,13 @@ from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from posemachines.conv import ConvStage
-from posemachines.conv.batches import TrainingData
 from posemachines.conv.devices import choose_device, choose_precision, threads
-from posemachines.conv.facts import multiply_adds
-from posemachines.conv.lite import ScaledConv2d, activation, full
-from posemachines.conv.loop import Phase, TrainingRun
-from posemachines.conv.networks import PoseNetwork
-from posemachines.conv.targets import normalise
+from posemachines.conv.networks.facts import multiply_adds
+from posemachines.conv.networks.lite import ScaledConv2d, activation, full
+from posemachines.conv.networks.network import PoseNetwork
+from posemachines.conv.trainer.batches import TrainingData
+from posemachines.conv.trainer.loop import Phase, TrainingRun
+from posemachines.conv.trainer.targets import normalise
 from posemachines.skeleton import Skeleton
 
 from ._baseline import Baseline
@@ -134,7 +134,7 @@ class DeepPose(Baseline):
                     poses.append(network(normalise(images))[0].cpu().numpy())
         return in_pixels(np.concatenate(poses), X.shape[1:3])
 
-    def operations(self, images) -> dict[str, float]:
+    def count_operations(self, images) -> dict[str, float]:
         """{"multiply_adds": n} for one image."""
         return {"multiply_adds": multiply_adds(self._network(), np.shape(images)[1:3])}
 

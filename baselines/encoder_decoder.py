@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from posemachines.conv import ConvStage
-from posemachines.conv.lite import BELIEF_GAIN, ScaledConv2d, activation, full
+from posemachines.conv.networks.lite import BELIEF_GAIN, ScaledConv2d, activation, full
 
 from ._encoder import Encoder
 
@@ -55,7 +55,7 @@ class EncoderDecoderStage(ConvStage):
 
 
 class EncoderDecoderDesign(NamedTuple):
-    """What the network is built from; stands in for :class:`posemachines.conv.networks.Design`.
+    """What the network is built from; stands in for :class:`posemachines.conv.networks.network.Design`.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ class EncoderDecoderDesign(NamedTuple):
     """
 
     name: str = "encoder-decoder"
-    faithful: bool = False
+    caffe_compatible: bool = False
     sees_centre: bool = False
     widths: tuple[int, int, int, int] = (64, 96, 160, 256)
     blocks: tuple[int, int, int] = (4, 3, 2)

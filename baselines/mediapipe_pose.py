@@ -225,6 +225,6 @@ class MediaPipePose(Baseline):
         poses[np.ix_(found, known)] = self.weights_[known] @ landmarks[found]
         return poses
 
-    def complexity(self) -> dict[str, int]:
+    def size(self) -> dict[str, int]:
         """Numbers in the model's two networks, and those that are kept here."""
-        return {"parameters": STORED + super().complexity()["parameters"]}
+        return {"parameters": STORED + super().size()["parameters"]}

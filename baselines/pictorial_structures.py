@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 import posemachines
 from posemachines import PoseMachine
-from posemachines._checks import check_images, check_joints
+from posemachines._utils.checks import check_images, check_joints
 from posemachines.skeleton import Skeleton, get_skeleton
 
 from ._distance_transform import best_offsets
@@ -212,10 +212,10 @@ class PictorialStructures(BaseEstimator):
         """Joints after its only stage."""
         yield self.predict(X)
 
-    def complexity(self) -> dict[str, int]:
+    def size(self) -> dict[str, int]:
         """Those of the first stage, and the numbers that describe the offsets."""
         check_is_fitted(self, "weight_")
-        counts = dict(self.machine_.stages_[0].complexity())
+        counts = dict(self.machine_.stages_[0].size())
         counts["parameters"] = counts.get("parameters", 0) + int(self.types_.size)
         return counts
 

@@ -24,23 +24,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, installed or not
 
-from benchmarks import compare_data
-from benchmarks.machines import LABELS, PEERS, build, compile_kernels, installed
-from benchmarks.trained import FOLDER, PACKAGES, train
-from posemachines import PeopleDataset
+from posemachines import PoseDataset
+from posemachines.comparison import data as compare_data
+from posemachines.comparison.cache import FOLDER, PACKAGES, train
+from posemachines.comparison.machines import LABELS, PEERS, build, compile_kernels, installed
 from posemachines.conv import describe_device
-from posemachines.cost import machine_description, measure_inference, versions
-from posemachines.crops import to_crop
 from posemachines.datasets import Crops
-from posemachines.evaluation import (
-    THRESHOLDS,
-    Examples,
-    Report,
-    compare_machines,
-    describe_machine,
-    describe_reference,
-    evaluate_machine,
-)
+from posemachines.evaluation import THRESHOLDS, compare_machines, describe_reference, evaluate_machine
+from posemachines.geometry import to_crop
+from posemachines.profiling.cost import machine_description, measure_inference, versions
+from posemachines.report import Examples, Report, describe_machine
 
 OF_CHOICE = [name for name in LABELS if name != "mean"]
 CROP = 128  # px
@@ -108,7 +101,7 @@ def run_machine(
     return entry, accuracy.distances[-1], machine
 
 
-def others(people: PeopleDataset, crops: Crops) -> np.ndarray | None:
+def others(people: PoseDataset, crops: Crops) -> np.ndarray | None:
     """Joints of the further people of each photo in pixels of the crop, (N, K, P, 3); None where there are none."""
     joints = people.others()
     if not joints.shape[1]:
@@ -117,7 +110,7 @@ def others(people: PeopleDataset, crops: Crops) -> np.ndarray | None:
     return np.concatenate([flat, joints[..., 2:]], -1)
 
 
-def describe(options: argparse.Namespace, people: PeopleDataset, command: str) -> dict:
+def describe(options: argparse.Namespace, people: PoseDataset, command: str) -> dict:
     """The head of the report: everything but the machines."""
     return {
         "format": "posemachines comparison",
@@ -142,9 +135,9 @@ def describe(options: argparse.Namespace, people: PeopleDataset, command: str) -
             "test": options.test,
             "skeleton": people.skeleton.name,
             "parts": list(people.skeleton.parts),
-            "rule": people.rule if people.frame is None else f"{people.rule} ({people.frame})",
-            "view": people.view,
-            "fill": people.fill,
+            "rule": people.crop_rule,
+            "view": people.side_convention,
+            "fill": 1 / people.padding,
         },
         "protocol": {
             "metric": "PCK",

@@ -8,8 +8,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import posemachines
-from benchmarks import forest_tables, found, net_tables, results_file, tables
-from posemachines.datasets.validation import KINDS
+from benchmarks.publishing import forest_tables, found, net_tables, results_file, tables
+from posemachines.labels.validation import KINDS
 
 project = "posemachines"
 author = "The posemachines developers"

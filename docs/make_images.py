@@ -14,25 +14,26 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from benchmarks import tables
+from benchmarks.publishing import tables
 from posemachines import ForestStage, PoseMachine
 from posemachines.beliefs import decode
-from posemachines.datasets import draw_figures
-from posemachines.visualize import draw_skeleton, overlay_beliefs, overlay_parts, picture_grid, plot_pck_curves
+from posemachines.datasets import make_synthetic
+from posemachines.report import plot_pck_curves
+from posemachines.visualize import draw_skeleton, overlay_beliefs, overlay_parts, picture_grid
 
 ROWS, COLUMNS, ZOOM = 3, 8, 1.5
 
 
 def contact_sheet() -> np.ndarray:
     """Figures 0, 1, 2, ... of seed 7, every other one with its skeleton."""
-    people = draw_figures(ROWS * COLUMNS, random_state=7)
+    people = make_synthetic(ROWS * COLUMNS, random_state=7)
     X, y, _ = people.crops(128)
     tiles = []
     for index, (crop, joints) in enumerate(zip(X, y, strict=True)):
         large = cv2.resize(crop, None, fx=ZOOM, fy=ZOOM, interpolation=cv2.INTER_CUBIC)
         if index % 2:
             centred = (joints[:, :2] + 0.5) * ZOOM - 0.5
-            large = draw_skeleton(large, centred, people.skeleton, visible=joints[:, 2] > 0)
+            large = draw_skeleton(large, centred, people.skeleton, labelled=joints[:, 2] > 0)
         tiles.append(large)
     rows = [np.concatenate(tiles[start : start + COLUMNS], axis=1) for start in range(0, len(tiles), COLUMNS)]
     return np.concatenate(rows)
@@ -46,7 +47,7 @@ PERSON = 31  # of the test people, none of whom was trained on
 
 def stages_and_levels() -> np.ndarray:
     """Belief maps of one drawn figure, stage by stage: parts, composites and the whole body."""
-    people = draw_figures(700, random_state=3)
+    people = make_synthetic(700, random_state=3)
     X, y, _ = people.crops(128)
     stage = ForestStage(n_rounds=40, n_jobs=-1)
     machine = PoseMachine(stage=stage, skeleton=people.skeleton, random_state=0).fit(X[:650], y[:650])

@@ -3,74 +3,109 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING
+
+from ._utils.moved_modules import install as _accept_old_modules
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Augmentation": "conv",
     "BoostedForestClassifier": "forest",
+    "CellSampling": "forest",
+    "ContextFeatures": "forest",
     "ConvPoseMachine": "conv",
     "ConvStage": "conv",
     "ForestStage": "forest",
     "JointTraining": "conv",
-    "PeopleDataset": "datasets",
+    "PoseDataset": "datasets",
     "PoseMachine": "forest",
+    "Runtime": "stage",
     "SequentialMachine": "machine",
     "Skeleton": "skeleton",
-    "Stacked": "training",
-    "StagewiseTraining": "conv",
+    "StackedTraining": "training",
     "Stage": "stage",
-    "load": "files",
+    "StagewiseTraining": "conv",
+    "compare": "comparison",
+    "evaluate": "evaluation",
+    "load": "io.machine_files",
+    "load_dataset": "datasets",
 }
+_CALLED_THERE = {"load": "load_machine"}  # names that differ in their modules
 _MODULES = frozenset(
     {
-        "beliefs",
-        "conv",
-        "cost",
-        "crops",
-        "datasets",
-        "evaluation",
-        "forest",
-        "metrics",
-        "photos",
-        "report",
-        "testing",
-        "visualize",
+        "beliefs", "comparison", "conv", "datasets", "evaluation", "forest", "geometry", "inference", "io", "labels",
+        "metrics", "profiling", "report", "testing", "training", "visualize",
     }
-)
+)  # fmt: skip
+_RENAMED = {
+    "PeopleDataset": "PoseDataset", "Stacked": "StackedTraining", "cost": "profiling", "crops": "geometry",
+    "photos": "inference",
+}  # fmt: skip
 
 __all__ = [
+    "Augmentation",
     "BoostedForestClassifier",
+    "CellSampling",
+    "ContextFeatures",
     "ConvPoseMachine",
     "ConvStage",
     "ForestStage",
     "JointTraining",
-    "PeopleDataset",
+    "PoseDataset",
     "PoseMachine",
+    "Runtime",
     "SequentialMachine",
     "Skeleton",
-    "Stacked",
+    "StackedTraining",
     "Stage",
     "StagewiseTraining",
     "__version__",
+    "beliefs",
+    "compare",
+    "comparison",
+    "conv",
+    "datasets",
+    "evaluate",
+    "evaluation",
+    "forest",
+    "geometry",
+    "inference",
+    "io",
+    "labels",
     "load",
+    "load_dataset",
+    "metrics",
+    "profiling",
+    "report",
+    "testing",
+    "training",
+    "visualize",
 ]
 
 if TYPE_CHECKING:
-    from .conv import ConvPoseMachine, ConvStage, JointTraining, StagewiseTraining
-    from .datasets import PeopleDataset
-    from .files import load
-    from .forest import BoostedForestClassifier, ForestStage, PoseMachine
+    from .comparison import compare
+    from .conv import Augmentation, ConvPoseMachine, ConvStage, JointTraining, StagewiseTraining
+    from .datasets import PoseDataset, load_dataset
+    from .evaluation import evaluate
+    from .forest import BoostedForestClassifier, CellSampling, ContextFeatures, ForestStage, PoseMachine
+    from .io.machine_files import load_machine as load
     from .machine import SequentialMachine
     from .skeleton import Skeleton
-    from .stage import Stage
-    from .training import Stacked
+    from .stage import Runtime, Stage
+    from .training import StackedTraining
 
 
 def __getattr__(name: str):
-    """Public names are imported when they are first asked for, so that importing the package costs nothing."""
+    """Import a public name when it is first used, so that importing the package is cheap."""
+    if name in _RENAMED:
+        warnings.warn(
+            f"posemachines.{name} is deprecated; use posemachines.{_RENAMED[name]}", DeprecationWarning, stacklevel=2
+        )
+        return __getattr__(_RENAMED[name])
     if name in _HOMES:
-        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+        value = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), _CALLED_THERE.get(name, name))
     elif name in _MODULES:
         value = importlib.import_module(f".{name}", __name__)
     else:
@@ -80,4 +115,7 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES, *_MODULES})
+    return sorted(__all__)
+
+
+_accept_old_modules()

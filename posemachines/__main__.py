@@ -2,7 +2,7 @@
 
 import sys
 
-from ._commands import main
+from .commands import main
 
 __all__ = ["main"]
 

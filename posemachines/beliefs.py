@@ -1,53 +1,54 @@
-"""Belief maps: the grid, Gaussian targets, and decoding to joints.
+"""Belief maps (heatmaps): the grid, Gaussian targets, and decoding to joints.
 
-A belief map of a crop of H x W pixels has h x w = H / stride x W / stride cells; cell i is centred on pixel
-``stride * i + (stride - 1) / 2``. There is one map a part and, last, one for the background.
+The belief maps of a crop of H x W pixels have h x w cells, where h = H / stride and w = W / stride; cell i is centred
+on pixel ``stride * i + (stride - 1) / 2``. There is one map per part, and a last one for the background.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ._checks import check_joints
+from ._utils.checks import check_joints
 
 __all__ = ["cells_to_pixels", "decode", "flip_beliefs", "gaussian_beliefs", "pixels_to_cells", "resize_beliefs"]
 
-NEGLIGIBLE = 0.01  # a Gaussian target is cut to zero below this share of its peak
+NEGLIGIBLE = 0.01  # Gaussian targets are zero below this fraction of their peak
 
 
 def cells_to_pixels(cells, stride: int):
-    """Pixel coordinates of grid coordinates (any shape, cells may be fractional)."""
+    """Convert grid coordinates (of any shape, may be fractional) to pixels."""
     return np.asarray(cells, np.float32) * stride + (stride - 1) / 2
 
 
 def pixels_to_cells(pixels, stride: int):
-    """Grid coordinates, fractional, of pixel coordinates; the inverse of :func:`cells_to_pixels`."""
+    """Convert pixels to fractional grid coordinates: the inverse of :func:`cells_to_pixels`."""
     return (np.asarray(pixels, np.float32) - (stride - 1) / 2) / stride
 
 
 def gaussian_beliefs(joints, shape: tuple[int, int], *, stride: int, sigma: float) -> np.ndarray:
-    """Ideal belief maps: a Gaussian of peak 1 at each labelled joint.
+    """Ideal belief maps: a Gaussian with peak 1 at each labelled joint.
 
     Parameters
     ----------
     joints : ndarray of shape (N, P, 3)
-        x, y in pixels of the crop, and visible; an unlabelled joint gets an all-zero map.
+        x, y in pixels of the crop, and labelled; an unlabelled joint gets an all-zero map.
     shape : (h, w)
         Grid size, in cells.
     stride : int
-        Pixels a cell.
+        Pixels per cell.
     sigma : float
         Standard deviation, in pixels.
 
     Returns
     -------
     ndarray of shape (N, P+1, h, w), float32
-        In [0, 1]; values below 1 % of the peak are zero; the background, last, is one minus the largest part.
+        In [0, 1]. Values below 1 % of the peak are set to zero; the background, last, is one minus the maximum over the
+        parts.
 
     Raises
     ------
     ValueError
-        If the joints are malformed or sigma is not positive.
+        If the joints are malformed or `sigma` is not positive.
 
     References
     ----------
@@ -67,29 +68,29 @@ def gaussian_beliefs(joints, shape: tuple[int, int], *, stride: int, sigma: floa
     return np.concatenate([parts, background], axis=1).astype(np.float32)
 
 
-def decode(beliefs, *, stride: int, refine: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Joints from belief maps: each part's peak, refined below the size of a cell.
+def decode(beliefs, *, stride: int, subpixel: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Decode belief maps to joints: the peak of each part, with subpixel refinement.
 
     Parameters
     ----------
     beliefs : ndarray of shape (N, P+1, h, w)
-        Background last; it is not decoded.
+        The last map, the background, is not decoded.
     stride : int
-        Pixels a cell.
-    refine : bool, default=True
-        Move the peak to the top of the parabola through it and its two neighbours, in x and in y apart;
-        never further than half a cell, and not across the border.
+        Pixels per cell.
+    subpixel : bool, default=True
+        Move the peak to the vertex of the parabola through the peak cell and its two neighbours, separately in x and
+        y, by at most half a cell. Peaks on the border stay in place along that axis.
 
     Returns
     -------
     joints : ndarray of shape (N, P, 2), float32
         x, y in pixels of the crop.
     scores : ndarray of shape (N, P), float32
-        Belief at the peak cell.
+        Belief in the peak cell.
 
     Notes
     -----
-    The papers take the plain argmax; ``refine=False`` does so. Of several equal maxima the first in row order wins.
+    The papers use the plain argmax, as ``subpixel=False`` does. Of equal maxima, the first in row order is taken.
     """
     beliefs = np.asarray(beliefs)
     if beliefs.ndim != 4 or beliefs.shape[1] < 2:
@@ -101,12 +102,12 @@ def decode(beliefs, *, stride: int, refine: bool = True) -> tuple[np.ndarray, np
     scores = np.take_along_axis(flat, best[..., None], -1)[..., 0].astype(np.float32)
     row, column = np.divmod(best, width)
     cells = np.stack([column, row], -1).astype(np.float32)
-    if refine:
-        person, part = np.ogrid[:n, :n_parts]
+    if subpixel:
+        subject, part = np.ogrid[:n, :n_parts]
         for axis, (place, size) in enumerate(((column, width), (row, height))):
             before, after = np.maximum(place - 1, 0), np.minimum(place + 1, size - 1)
-            low = parts[person, part, row, before] if axis == 0 else parts[person, part, before, column]
-            high = parts[person, part, row, after] if axis == 0 else parts[person, part, after, column]
+            low = parts[subject, part, row, before] if axis == 0 else parts[subject, part, before, column]
+            high = parts[subject, part, row, after] if axis == 0 else parts[subject, part, after, column]
             curvature = 2 * scores - low - high
             inside = (place > 0) & (place < size - 1) & (curvature > 0)
             shift = np.divide(high - low, 2 * curvature, out=np.zeros_like(scores), where=inside)
@@ -115,7 +116,7 @@ def decode(beliefs, *, stride: int, refine: bool = True) -> tuple[np.ndarray, np
 
 
 def flip_beliefs(beliefs, flip_order) -> np.ndarray:
-    """Belief maps of the mirrored picture: columns reversed, left and right parts exchanged.
+    """Belief maps of the flipped image: columns reversed, left and right parts swapped.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def flip_beliefs(beliefs, flip_order) -> np.ndarray:
     Returns
     -------
     ndarray of shape (N, P+1, h, w)
-        A copy.
+        A copy of `beliefs`.
     """
     order = [*flip_order, len(flip_order)]
     if np.ndim(beliefs) != 4 or np.shape(beliefs)[1] != len(order):
@@ -135,18 +136,18 @@ def flip_beliefs(beliefs, flip_order) -> np.ndarray:
 
 
 def resize_beliefs(beliefs: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Belief maps of the same picture on another grid, bilinear.
+    """Resize belief maps to another grid, by bilinear interpolation.
 
     Parameters
     ----------
     beliefs : float32 ndarray of shape (N, C, h, w)
     shape : (h, w)
-        Cells of the new grid.
+        Size of the new grid, in cells.
 
     Returns
     -------
     float32 ndarray of shape (N, C, h, w)
-        Maps that added up to 1 in every cell still do.
+        Where the maps summed to 1 in every cell, they still do.
     """
     import cv2
 

@@ -1,4 +1,4 @@
-"""Whose left is left: the person's own, or the observer's; and which parts are each other's mirror image."""
+"""Left and right: person-centric and observer-centric labels, and pairs of parts by their names."""
 
 from __future__ import annotations
 
@@ -9,40 +9,41 @@ import numpy as np
 
 from .skeleton import LSP, Skeleton
 
-__all__ = ["VIEWS", "mirror_pairs", "observer_centric"]
+__all__ = ["SIDE_CONVENTIONS", "mirror_pairs", "observer_centric"]
 
-VIEWS = ("person", "observer")
-"""Left and right are the person's own, or what they would be if everybody faced the camera."""
+SIDE_CONVENTIONS = ("person", "observer")
+"""Left and right as seen by the person ("person"), or as if every person faced the camera ("observer")."""
 
 _ARMS = ("shoulder", "elbow", "wrist", "eye", "ear")
 _OTHER = {"right": "left", "r": "l"}
 
 
 def observer_centric(joints, skeleton: Skeleton = LSP) -> np.ndarray:
-    """Person-centric joints as an observer names them: everybody is taken to face the camera.
+    """Convert person-centric labels to observer-centric ones, as if every person faced the camera.
 
     Parameters
     ----------
     joints : ndarray of shape (N, P, C)
         x, y first.
     skeleton : Skeleton
-        With right and left shoulder and hip; its pairs change places.
+        Must have right and left shoulders and hips; its pairs are swapped where needed.
 
     Returns
     -------
     ndarray of shape (N, P, C)
-        A copy.
+        A copy of `joints`.
 
     Raises
     ------
     ValueError
-        If the skeleton lacks shoulders or hips, or has another number of parts.
+        If the skeleton has no shoulders or hips, or a different number of parts.
 
     Notes
     -----
-    Arms change sides where the shoulders, and legs where the hips, run against the trunk (from the middle of the
-    hips to that of the shoulders): where their cross product says that the back is seen. On LSP this is the published
-    observer-centric truth, joint by joint. There is no way back: the sides are then unknown.
+    Arms are swapped where the shoulders show a person from behind, and legs where the hips do. The criterion is the
+    sign of the cross product of the vector from right to left with the torso, from the centre of the hips to that of
+    the shoulders. On LSP the result equals the published observer-centric annotations in every joint. The conversion
+    cannot be undone.
 
     References
     ----------
@@ -66,7 +67,7 @@ def observer_centric(joints, skeleton: Skeleton = LSP) -> np.ndarray:
 
 
 def mirror_pairs(parts: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Left-right pairs that the names of parts tell.
+    """Find left-right pairs by the names of the parts.
 
     Parameters
     ----------
@@ -75,8 +76,8 @@ def mirror_pairs(parts: Sequence[str]) -> tuple[tuple[str, str], ...]:
     Returns
     -------
     tuple of (right, left)
-        Parts whose names differ in one word, right or left, or its first letter: ``right_ear`` and ``left_ear``,
-        ``earR`` and ``earL``, ``Rpaw`` and ``Lpaw``. Parts without such a counterpart are in no pair.
+        Parts whose names differ only in the word right or left, or in its initial: ``right_ear`` and ``left_ear``,
+        ``earR`` and ``earL``, ``Rpaw`` and ``Lpaw``. Parts without a counterpart are not paired.
 
     Examples
     --------
@@ -94,7 +95,7 @@ def mirror_pairs(parts: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _mirrored(right: str):
-    """What the left counterpart of a right part could be called, the likeliest first; names are in lower case."""
+    """Possible names of the left counterpart of a right part, most likely first; all in lower case."""
     for word, other in _OTHER.items():
         whole = r"(?<![a-z]){}(?![a-z])" if word == "r" else "{}"
         for pattern in (whole.format(word), f"^{word}", f"{word}$"):

@@ -1,4 +1,4 @@
-"""The parts of a body and how they hang together."""
+"""Skeletons: the parts of a subject and how they are connected."""
 
 from __future__ import annotations
 
@@ -11,45 +11,43 @@ __all__ = ["COCO", "CPM", "FLIC", "LSP", "MPII", "Skeleton", "get_skeleton"]
 
 @dataclass(frozen=True)
 class Skeleton:
-    """Parts, limbs, left-right pairs and composites of one kind of body.
+    """Parts, limbs, left-right pairs and composites of one kind of subject.
 
-    Parts may be given by name or by index everywhere; they are stored as indices.
+    Wherever parts are passed, they may be given by name or by index; they are stored as indices.
 
     Parameters
     ----------
     name : str
         Short name, used in reports and error messages.
     parts : tuple of str
-        Part names, in the order of the labels. Their number is P.
+        Names of the P parts, in the order of the labels.
     limbs : tuple of (part, part)
-        Pairs of parts that a line joins in drawings.
+        Pairs of parts that are joined by a line in drawings.
     pairs : tuple of (part, part)
-        Parts that change places when a picture is mirrored: (right, left).
+        Parts that are swapped when an image is flipped: (right, left).
     reference : (part, part) or None
-        The two parts whose distance is the reference length of PCK (the torso of a person:
-        left shoulder and right hip). Without it the longer side of the box of the labelled
-        joints is used.
+        The two parts whose distance is the reference length of PCK (for people the torso, from left shoulder to right
+        hip). By default, the longer side of the bounding box of the labelled joints is used instead.
     levels : tuple of tuples of tuples of parts
-        Composite levels, finest first: each level is a tuple of composites and each composite
-        a tuple of parts. Level 1, the parts themselves, is implied.
+        Coarser levels of composites, finest first: each level is a tuple of composites, each composite a tuple of
+        parts. The first level, the parts themselves, is implied.
 
     Raises
     ------
     ValueError
-        If names repeat, a part is unknown, a part stands in two pairs, or a tuple has the
-        wrong length.
+        If a name is repeated, a part is unknown or in two pairs, or a tuple has the wrong length.
 
     Examples
     --------
-    >>> hand = Skeleton("fork", ("tip", "left", "right"), limbs=(("tip", "left"), ("tip", "right")),
-    ...                 pairs=(("left", "right"),))
-    >>> hand.n_parts, hand.flip_order
+    >>> fork = Skeleton("fork", ("tip", "left", "right"), limbs=(("tip", "left"), ("tip", "right")),
+    ...                 pairs=(("right", "left"),))
+    >>> fork.n_parts, fork.flip_order
     (3, (0, 2, 1))
     """
 
     name: str
     parts: tuple[str, ...]
-    limbs: tuple[tuple[Any, Any], ...] = ()  # names or indices when given, indices when read
+    limbs: tuple[tuple[Any, Any], ...] = ()  # accepts names or indices, stores indices
     pairs: tuple[tuple[Any, Any], ...] = ()
     reference: tuple[Any, Any] | None = None
     levels: tuple[tuple[tuple[Any, ...], ...], ...] = field(default=(), repr=False)
@@ -60,8 +58,8 @@ class Skeleton:
             raise ValueError(f"skeleton {self.name!r} needs at least one part, each a non-empty string; got {parts!r}")
         repeated = sorted({part for part in parts if parts.count(part) > 1})
         if repeated:
-            raise ValueError(f"skeleton {self.name!r} names these parts twice: {', '.join(repeated)}")
-        set_ = object.__setattr__  # the dataclass is frozen: this is the one place that writes
+            raise ValueError(f"skeleton {self.name!r} has repeated parts: {', '.join(repeated)}")
+        set_ = object.__setattr__  # the dataclass is frozen; only this method writes
         set_(self, "parts", parts)
         set_(self, "limbs", self._resolve_pairs("limbs", self.limbs))
         set_(self, "pairs", self._resolve_pairs("pairs", self.pairs))
@@ -71,25 +69,25 @@ class Skeleton:
             tuple(tuple(self.index(part) for part in composite) for composite in level) for level in self.levels
         )
         if any(not level or not all(level) for level in levels):
-            raise ValueError(f"skeleton {self.name!r} has an empty composite level; leave it out")
+            raise ValueError(f"skeleton {self.name!r} has an empty level or composite; remove it")
         set_(self, "levels", levels)
         mirrored = [part for pair in self.pairs for part in pair]
         if len(set(mirrored)) != len(mirrored):
-            raise ValueError(f"skeleton {self.name!r}: a part may stand in one left-right pair only; got {self.pairs}")
+            raise ValueError(f"skeleton {self.name!r}: a part may be in one left-right pair only; got {self.pairs}")
 
     def _resolve_pairs(self, what: str, pairs) -> tuple[tuple[int, int], ...]:
         resolved = []
         for pair in pairs:
             if isinstance(pair, str) or len(tuple(pair)) != 2:
-                raise ValueError(f"skeleton {self.name!r}: {what} must hold pairs of two parts; got {pair!r}")
+                raise ValueError(f"skeleton {self.name!r}: {what} must contain pairs of parts; got {pair!r}")
             first, second = (self.index(part) for part in pair)
             if first == second:
-                raise ValueError(f"skeleton {self.name!r}: {what} joins {self.parts[first]!r} with itself")
+                raise ValueError(f"skeleton {self.name!r}: {what} pairs {self.parts[first]!r} with itself")
             resolved.append((first, second))
         return tuple(resolved)
 
     def index(self, part: str | int) -> int:
-        """Index of a part, given by name or index; ValueError where there is none."""
+        """Index of a part, given by name or index; ValueError if there is no such part."""
         if isinstance(part, str):
             if part not in self.parts:
                 raise ValueError(f"skeleton {self.name!r} has no part {part!r}; its parts are {', '.join(self.parts)}")
@@ -106,16 +104,16 @@ class Skeleton:
 
     @property
     def flip_order(self) -> tuple[int, ...]:
-        """For each part, the part that takes its place in a mirrored picture."""
+        """For each part, the part that takes its place when an image is flipped."""
         order = list(range(self.n_parts))
         for right, left in self.pairs:
             order[right], order[left] = left, right
         return tuple(order)
 
     def select(self, parts) -> Skeleton:
-        """The skeleton of some of its parts, given by name or index, in that order.
+        """Skeleton of the given parts, by name or index, in that order.
 
-        Limbs, pairs, the reference and composites that lose a part are left out; smaller composites stay.
+        Limbs, pairs and the reference are dropped if one of their parts is; composites keep their remaining parts.
         """
         chosen = [self.index(part) for part in parts]
         place = {part: number for number, part in enumerate(chosen)}
@@ -140,7 +138,7 @@ class Skeleton:
 
     @classmethod
     def unnamed(cls, n_parts: int) -> Skeleton:
-        """A skeleton of `n_parts` numbered parts without limbs or pairs, for labels of unknown meaning."""
+        """Skeleton of `n_parts` numbered parts without limbs or pairs, for labels without part names."""
         return cls(f"{n_parts} parts", tuple(f"part {index}" for index in range(n_parts)))
 
 
@@ -189,7 +187,7 @@ LSP = Skeleton(
     reference=("left shoulder", "right hip"),
     levels=((*_LIMB_COMPOSITES, (*_TORSO, "neck", "head top")), (_LSP_PARTS,)),
 )
-"""The 14 joints of the Leeds Sports Pose data sets, person-centric."""
+"""The 14 joints of the Leeds Sports Pose data sets, with person-centric left and right."""
 
 _CPM_PARTS = (
     "head top", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist",
@@ -203,7 +201,7 @@ CPM = Skeleton(
     reference=("left shoulder", "right hip"),
     levels=((*_LIMB_COMPOSITES, (*_TORSO, "neck", "head top")), (_CPM_PARTS,)),
 )
-"""The joints of LSP in the order in which the published weights of Convolutional Pose Machines give them."""
+"""The joints of LSP in the order of the published weights of Convolutional Pose Machines."""
 
 _FLIC_PARTS = (
     "left shoulder", "left elbow", "left wrist", "right shoulder", "right elbow", "right wrist",
@@ -221,7 +219,7 @@ FLIC = Skeleton(
     reference=("left shoulder", "right hip"),
     levels=((*_LIMB_COMPOSITES[2:], (*_TORSO, "nose")), (_FLIC_PARTS,)),
 )
-"""The nine upper-body joints of Frames Labeled In Cinema."""
+"""The nine upper-body joints of Frames Labeled In Cinema (FLIC)."""
 
 _MPII_PARTS = (
     "right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle", "pelvis", "thorax",
@@ -264,20 +262,20 @@ COCO = Skeleton(
         (_COCO_PARTS,),
     ),
 )
-"""The 17 keypoints of COCO persons."""
+"""The 17 keypoints of people in COCO."""
 
-_READY = {skeleton.name: skeleton for skeleton in (LSP, CPM, FLIC, MPII, COCO)}
+_BUILT_IN = {skeleton.name: skeleton for skeleton in (LSP, CPM, FLIC, MPII, COCO)}
 
 
 def get_skeleton(skeleton: str | Skeleton | None, n_parts: int | None = None) -> Skeleton:
-    """A :class:`Skeleton` from its name, from itself, or from the number of parts.
+    """Return a :class:`Skeleton`, given its name, the skeleton itself, or the number of parts.
 
     Parameters
     ----------
     skeleton : {"lsp", "cpm", "flic", "mpii", "coco"}, Skeleton or None
-        None gives numbered parts without pairs or limbs (needs `n_parts`).
+        None means numbered parts without pairs or limbs; it requires `n_parts`.
     n_parts : int, optional
-        Number of parts in the labels; must agree with the skeleton.
+        Number of parts of the labels, which must match that of the skeleton.
 
     Returns
     -------
@@ -286,16 +284,16 @@ def get_skeleton(skeleton: str | Skeleton | None, n_parts: int | None = None) ->
     Raises
     ------
     ValueError
-        For an unknown name, or when the numbers of parts differ.
+        If the name is unknown or the numbers of parts differ.
     """
     if skeleton is None:
         if n_parts is None:
             raise ValueError("skeleton is None and the number of parts is unknown; pass skeleton=...")
         return Skeleton.unnamed(n_parts)
     if isinstance(skeleton, str):
-        if skeleton not in _READY:
-            raise ValueError(f"no skeleton is called {skeleton!r}; ready ones are {', '.join(_READY)}")
-        skeleton = _READY[skeleton]
+        if skeleton not in _BUILT_IN:
+            raise ValueError(f"unknown skeleton {skeleton!r}; the built-in ones are {', '.join(_BUILT_IN)}")
+        skeleton = _BUILT_IN[skeleton]
     if not isinstance(skeleton, Skeleton):
         raise ValueError(f"skeleton must be a name, a Skeleton or None; got {type(skeleton).__name__}")
     if n_parts is not None and n_parts != skeleton.n_parts:

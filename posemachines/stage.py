@@ -1,44 +1,74 @@
-"""The one interface of forest stages, convolutional stages and yours."""
+"""The interface that forest stages, convolutional stages and your own stages share."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
-from ._checks import check_beliefs, check_images, check_joints
+from ._utils.checks import check_beliefs, check_images, check_joints
 from .skeleton import Skeleton, get_skeleton
 
-__all__ = ["Stage"]
+__all__ = ["Runtime", "Stage"]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how a stage computes; it never changes what a stage is.
+
+    Parameters
+    ----------
+    device : str, default="auto"
+        "auto" (CUDA if available), "cpu", "cuda" or "cuda:<index>". Convolutional stages only.
+    precision : {"auto", "float32", "bfloat16", "float16"}, default="auto"
+        Number format of the convolutions; "auto" takes the fastest that the device supports.
+    n_jobs : int, optional
+        Threads on the CPU, -1 for all cores. None means one thread for forests and PyTorch's own default for networks.
+    compile : bool or str, default=False
+        Predict through ``torch.compile``: True for its default backend, or the name of a backend.
+    verbose : bool, default=False
+        Show progress bars.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    n_jobs: int | None = None
+    compile: bool | str = False
+    verbose: bool = False
 
 
 class Stage(BaseEstimator, ABC):
     """One stage of a pose machine: (image, previous beliefs) -> beliefs.
 
-    A stage has an ``__init__`` that only stores its parameters, `_fit` and `_predict`. Everything else, the checks
-    of the input and of the result included, is inherited. :func:`posemachines.testing.check_stage` tells whether
-    a stage keeps the contract.
+    A stage is architecture and maths. How it is trained belongs to the training strategy, where it runs to the machine
+    (:class:`Runtime`). A subclass provides an ``__init__`` that only stores its parameters, `_fit` and `_predict`; it
+    inherits everything else, including the checks of input and output. Run :func:`posemachines.testing.check_stage` to
+    verify that a stage keeps the contract.
 
     Attributes
     ----------
     stride : int
-        Pixels a belief cell (4 unless the subclass says otherwise).
+        Stride of the belief grid, in pixels (4 unless the subclass says otherwise).
     reads_composites : bool
-        Whether `_fit` and `_predict` want the maps of composite levels, too, that a stage before may have written
-        after the background; they are cut off by default.
+        Whether `_fit` and `_predict` also receive the maps of composite levels that a previous stage may append after
+        the background. They are cut off by default.
+    runtime : Runtime
+        Set by the machine before `fit` and `predict`.
     n_parts_ : int
-        P, known after `fit`.
+        Number of parts P, set by `fit`.
     skeleton_ : Skeleton
-        Left-right pairs and names of the parts, known after `fit`.
+        Names and left-right pairs of the parts, set by `fit`.
     uses_beliefs_ : bool
-        Whether the stage was trained with previous beliefs, that is, whether it is not a first stage.
+        Whether the stage was trained on previous beliefs; False for a first stage.
 
     Examples
     --------
-    A stage that repeats what it is given, and is sure of nothing when it is given nothing:
+    A stage that repeats the beliefs it is given, and starts from uniform ones:
 
     >>> class Echo(Stage):
     ...     def _fit(self, images, previous, joints):
@@ -51,6 +81,10 @@ class Stage(BaseEstimator, ABC):
 
     stride: int = 4
     reads_composites: bool = False
+    runtime: Runtime = Runtime()
+    PARAMETER_TYPES: dict[str, type] = {}  # parameters that are dataclasses, which machine files store by their fields
+    _training = None  # settings and checkpoint of the fit in progress
+    _checkpoint: Path | None = None
 
     @abstractmethod
     def _fit(self, images: np.ndarray, previous: np.ndarray | None, joints: np.ndarray) -> None:
@@ -58,40 +92,54 @@ class Stage(BaseEstimator, ABC):
 
     @abstractmethod
     def _predict(self, features: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
-        """Beliefs (N, P+1, h, w) from what `_features` returned and the checked previous beliefs.
+        """Beliefs (N, P+1, h, w) from the output of `_features` and the checked previous beliefs.
 
-        A stage that looks for composites of parts, too, adds their maps after the background, (N, P+1+E, h, w), and
-        says so in :attr:`n_composite_maps`.
+        A stage that also predicts composites of parts appends their maps after the background, (N, P+1+E, h, w), and
+        reports E as :attr:`n_composite_maps`.
         """
 
     def _features(self, images: np.ndarray) -> np.ndarray:
-        """What `_predict` reads of the images; the images themselves unless the subclass says otherwise."""
+        """Features that `_predict` reads; the images themselves unless the subclass says otherwise."""
         return images
 
     @property
     def n_composite_maps(self) -> int:
-        """Maps of composite levels, E, that the fitted stage writes after the background; none unless it says so."""
+        """Number E of composite maps that the fitted stage appends after the background; 0 by default."""
         return 0
 
     @property
     def feature_key(self) -> Hashable:
-        """Two fitted stages with equal keys read the same features, so that a machine computes them once."""
+        """Fitted stages with equal keys read the same features, so that a machine computes them once."""
         return "images" if type(self)._features is Stage._features else id(self)
 
-    def fit(self, images, previous, joints, *, skeleton: str | Skeleton | None = None) -> Stage:
+    def fit(
+        self,
+        images,
+        previous,
+        joints,
+        *,
+        skeleton: str | Skeleton | None = None,
+        training=None,
+        checkpoint: str | Path | None = None,
+    ) -> Stage:
         """Train the stage.
 
         Parameters
         ----------
         images : uint8 ndarray of shape (N, H, W, 3)
-            Person crops, RGB; H and W are multiples of the stride.
+            Crops, RGB; H and W are multiples of the stride.
         previous : float ndarray of shape (N, P+1, h, w) or (N, P+1+E, h, w) or None
-            Beliefs of the stage before on these very people, background after the parts, then the maps of composite
-            levels if it wrote some; None for a first stage.
+            Beliefs of the previous stage on the same subjects: parts, background, then the maps of composite levels
+            if there are any. None for a first stage.
         joints : ndarray of shape (N, P, 3)
-            x, y in pixels of the crop, and visible. Joints that are not labelled teach nothing.
+            x, y in pixels of the crop, and labelled. Unlabelled joints are ignored.
         skeleton : str or Skeleton, optional
             Names the parts and their left-right pairs; numbered parts without pairs by default.
+        training : optional
+            Settings for a stage that is trained by gradient descent, such as
+            :class:`JointTraining <posemachines.JointTraining>`; other stages ignore it.
+        checkpoint : path, optional
+            File from which an interrupted fit resumes, for stages that support it. Removed when the fit is complete.
 
         Returns
         -------
@@ -106,22 +154,25 @@ class Stage(BaseEstimator, ABC):
         images = check_images(images, stride=self.stride)
         joints = check_joints(joints, n_people=len(images))
         if not joints[..., 2].any():
-            raise ValueError("no joint is labelled (visible > 0 nowhere): there is nothing to learn")
+            raise ValueError("no joint is labelled (labelled > 0 nowhere): there is nothing to learn")
         skeleton = get_skeleton(skeleton, joints.shape[1])
         if previous is not None:
             previous = self._check_previous(previous, self._belief_shape(images, joints.shape[1]))
         self.skeleton_ = skeleton
         self.n_parts_ = joints.shape[1]
         self.uses_beliefs_ = previous is not None
+        self._training, self._checkpoint = training, None if checkpoint is None else Path(checkpoint)
         try:
             self._fit(images, previous, joints)
         except BaseException:
-            del self.skeleton_, self.n_parts_, self.uses_beliefs_  # what was not learned cannot be predicted with
+            del self.skeleton_, self.n_parts_, self.uses_beliefs_  # a stage that failed to fit must not predict
             raise
+        finally:
+            del self._training, self._checkpoint
         return self
 
     def features(self, images) -> np.ndarray:
-        """What the stage reads of the images (the same for all stages of equal :attr:`feature_key`).
+        """Features of the images, the same for all stages with an equal :attr:`feature_key`.
 
         Parameters
         ----------
@@ -135,37 +186,37 @@ class Stage(BaseEstimator, ABC):
         return self._features(check_images(images, stride=self.stride))
 
     def predict(self, images, previous=None, *, features=None, composites: bool = False) -> np.ndarray:
-        """Beliefs of the stage.
+        """Beliefs (heatmaps) of the stage.
 
         Parameters
         ----------
         images : uint8 ndarray of shape (N, H, W, 3)
         previous : float ndarray of shape (N, P+1, h, w) or (N, P+1+E, h, w), optional
-            Beliefs of the stage before, with `composites` as it was fitted; None for a first stage.
+            Beliefs of the previous stage, with `composites` as in `fit`; None for a first stage.
         features : ndarray, optional
-            The result of :meth:`features` for these images, where it is at hand.
+            The result of :meth:`features` for these images, to avoid computing it again.
         composites : bool, default=False
-            Return the maps of composite levels, too, which a next stage may read.
+            Also return the maps of composite levels, which the next stage may read.
 
         Returns
         -------
         float32 ndarray of shape (N, P+1, h, w)
-            Background last; with `composites` (N, P+1+E, h, w), E being 0 for most stages.
+            Background last; with `composites` (N, P+1+E, h, w), where E is 0 for most stages.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ValueError
-            If the arrays are malformed, or previous beliefs are missing or superfluous.
+            If the arrays are malformed, or previous beliefs are missing or unexpected.
         """
         self._check_fitted()
         images = check_images(images, stride=self.stride)
         shape = self._belief_shape(images, self.n_parts_)
         if self.uses_beliefs_ != (previous is not None):
-            wanted = "needs the beliefs of the stage before" if self.uses_beliefs_ else "is a first stage"
-            given = "none were given" if previous is None else "beliefs were given"
-            raise ValueError(f"this {type(self).__name__} {wanted}, but {given}; predict as it was fitted")
+            wanted = "needs the beliefs of the previous stage" if self.uses_beliefs_ else "is a first stage"
+            given = "got none" if previous is None else "got beliefs"
+            raise ValueError(f"this {type(self).__name__} {wanted}, but {given}; predict with the inputs used in fit")
         if previous is not None:
             previous = self._check_previous(previous, shape)
         beliefs = np.asarray(self._predict(self._features(images) if features is None else features, previous))
@@ -173,30 +224,30 @@ class Stage(BaseEstimator, ABC):
         beliefs = check_beliefs(beliefs, _with_maps(shape, shape[1] + more), what=f"beliefs of {type(self).__name__}")
         return beliefs if composites or not more else np.ascontiguousarray(beliefs[:, : shape[1]])
 
-    def complexity(self) -> dict[str, int]:
-        """Size of the fitted stage: {"parameters": n}, {"nodes": n}, or empty where it cannot tell."""
+    def size(self) -> dict[str, int]:
+        """Size of the fitted stage: {"parameters": n} or {"nodes": n}; empty if unknown."""
         return {}
 
-    def operations(self, images, previous=None) -> dict[str, float]:
-        """What the fitted stage computes for one image, the mean over those that are given.
+    def count_operations(self, images, previous=None) -> dict[str, float]:
+        """Operations that the fitted stage needs per image, averaged over the given images.
 
         Parameters
         ----------
         images, previous
-            As in :meth:`predict`, with the maps of composite levels where the stage reads them.
+            As in :meth:`predict`, including the maps of composite levels if the stage reads them.
 
         Returns
         -------
         dict
-            E.g. {"multiply_adds": n} or {"node_visits": n}; empty where the stage cannot tell. Features that stages
-            share count with the first of them.
+            For example {"multiply_adds": n} or {"node_visits": n}; empty if unknown. Features shared by several
+            stages are counted with the first of them.
         """
         return {}
 
     def get_state(self) -> dict[str, np.ndarray]:
-        """Arrays from which :meth:`set_state` rebuilds the fitted stage; no pickled objects.
+        """Arrays from which :meth:`set_state` rebuilds the fitted stage; nothing is pickled.
 
-        A stage that keeps what it learned in attributes that are arrays (or None) needs to do nothing.
+        A stage whose learned attributes are all arrays (or None) need not override this.
         """
         state = {}
         for name, value in vars(self).items():
@@ -211,7 +262,7 @@ class Stage(BaseEstimator, ABC):
         return state
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Take over what :meth:`get_state` returned."""
+        """Restore the arrays that :meth:`get_state` returned."""
         for name, value in state.items():
             setattr(self, name, value)
 
@@ -219,7 +270,7 @@ class Stage(BaseEstimator, ABC):
         return len(images), n_parts + 1, images.shape[1] // self.stride, images.shape[2] // self.stride
 
     def _check_previous(self, previous, shape: tuple[int, int, int, int]) -> np.ndarray:
-        """Beliefs of the stage before, without the maps of composite levels where this stage does not read them."""
+        """Beliefs of the previous stage, without composite maps unless this stage reads them."""
         given = np.shape(previous)
         more = max(given[1] - shape[1], 0) if len(given) == 4 else 0
         previous = check_beliefs(previous, _with_maps(shape, shape[1] + more), what="previous beliefs")

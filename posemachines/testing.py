@@ -50,7 +50,7 @@ def make_dots(n: int, *, stride: int = 4, grid: tuple[int, int] = GRID, random_s
     images : uint8 ndarray of shape (n, h * stride, w * stride, 3)
         Dots of radius `stride` on noisy grey.
     joints : float32 ndarray of shape (n, 3, 3)
-        x, y, visible. From the fourth person on, one joint in eight is not labelled; its coordinates are NaN.
+        x, y, labelled. From the fourth person on, one joint in eight is not labelled; its coordinates are NaN.
     """
     rng = np.random.default_rng(random_state)
     height, width = grid[0] * stride, grid[1] * stride

@@ -10,7 +10,7 @@ from textwrap import fill
 import cv2
 import numpy as np
 
-from ._plots import INK, figure, plot_accuracy_over_cost, plot_pck_curves, plot_stage_bars
+from ._utils.figures import INK, figure
 from .beliefs import decode
 from .skeleton import Skeleton
 
@@ -21,9 +21,6 @@ __all__ = [
     "overlay_beliefs",
     "overlay_parts",
     "part_sides",
-    "plot_accuracy_over_cost",
-    "plot_pck_curves",
-    "plot_stage_bars",
 ]
 
 SIDE_COLOURS = {"right": (255, 152, 26), "left": (64, 176, 255), "middle": (245, 241, 230)}  # RGB; warm, cool, neutral
@@ -50,7 +47,9 @@ def limb_sides(skeleton: Skeleton) -> tuple[str, ...]:
     return tuple(side.pop() if len(side) == 1 else "middle" for side in found)
 
 
-def draw_skeleton(image, joints, skeleton: Skeleton, *, visible=None, thickness: float | None = None, scale: float = 1):
+def draw_skeleton(
+    image, joints, skeleton: Skeleton, *, labelled=None, thickness: float | None = None, scale: float = 1
+):
     """A copy of a picture with limbs and joints drawn over it: right warm, left cool, middle neutral.
 
     Parameters
@@ -58,9 +57,9 @@ def draw_skeleton(image, joints, skeleton: Skeleton, *, visible=None, thickness:
     image : uint8 ndarray of shape (H, W, 3)
         RGB.
     joints : ndarray of shape (P, 2) or (P, 3)
-        x, y in pixels of `image`, and visible; joints that are not visible or not finite are left out.
+        x, y in pixels of `image`, and labelled; joints that are not labelled or not finite are left out.
     skeleton : Skeleton
-    visible : bool ndarray of shape (P,), optional
+    labelled : bool ndarray of shape (P,), optional
         Joints to draw; by default the third column of `joints`, or all.
     thickness : float, optional
         Width of a limb in pixels of the result; by default a fiftieth of its longer side.
@@ -85,11 +84,11 @@ def draw_skeleton(image, joints, skeleton: Skeleton, *, visible=None, thickness:
     if not scale > 0 or (thickness is not None and not thickness > 0):
         raise ValueError(f"scale and thickness must be positive; got scale={scale}, thickness={thickness}")
     shown = np.isfinite(joints[:, :2]).all(-1)
-    if visible is not None or joints.shape[1] == 3:
-        visible = np.asarray(joints[:, 2] > 0 if visible is None else visible)
-        if visible.shape != shown.shape:
-            raise ValueError(f"visible must be ({skeleton.n_parts},), one value a part; got {visible.shape}")
-        shown &= visible.astype(bool)
+    if labelled is not None or joints.shape[1] == 3:
+        labelled = np.asarray(joints[:, 2] > 0 if labelled is None else labelled)
+        if labelled.shape != shown.shape:
+            raise ValueError(f"labelled must be ({skeleton.n_parts},), one value a part; got {labelled.shape}")
+        shown &= labelled.astype(bool)
     size = max(round(scale * image.shape[1]), 1), max(round(scale * image.shape[0]), 1)
     canvas = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC) if size != image.shape[1::-1] else image.copy()
     places = (joints[:, :2] + 0.5) * (np.array(size) / image.shape[1::-1]) - 0.5

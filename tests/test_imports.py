@@ -33,7 +33,7 @@ print(json.dumps([time.perf_counter() - began, [m for m in {HEAVY!r} if m in sys
 @pytest.mark.parametrize(
     ("names", "unwanted"),
     [
-        ("SequentialMachine, Stage, Skeleton, Stacked", ("torch", "numba")),
+        ("SequentialMachine, Stage, Skeleton, StackedTraining", ("torch", "numba")),
         ("PoseMachine, ForestStage", ("torch",)),
         ("ConvPoseMachine, ConvStage", ("numba",)),
     ],

@@ -17,11 +17,11 @@ from posemachines import (
     PoseMachine,
     SequentialMachine,
     Skeleton,
-    Stacked,
+    StackedTraining,
     load,
 )
 from posemachines.beliefs import decode, flip_beliefs
-from posemachines.datasets import draw_figures, load_lspet
+from posemachines.datasets import load_lspet, make_synthetic
 from posemachines.metrics import normalised_distances, pooled_pck, reference_length
 from posemachines.testing import make_dots
 from tests.test_stage import ColourStage
@@ -35,7 +35,7 @@ def machines(skeleton):
     return {
         "pm": PoseMachine(2, stage=FOREST, skeleton=skeleton, random_state=0),
         "cpm": ConvPoseMachine(2, stage=NET, skeleton=skeleton, random_state=0),
-        "cpm, greedy": ConvPoseMachine(2, stage=NET, training=Stacked(), skeleton=skeleton, random_state=0),
+        "cpm, greedy": ConvPoseMachine(2, stage=NET, training=StackedTraining(), skeleton=skeleton, random_state=0),
         "forest, then conv": SequentialMachine([FOREST, NET], skeleton=skeleton, random_state=0),
         "conv, then forest": SequentialMachine([NET, FOREST], skeleton=skeleton, random_state=0),
         "third party in the middle": SequentialMachine([FOREST, ColourStage(), NET], skeleton=skeleton),
@@ -66,7 +66,7 @@ def test_every_machine_trains_and_predicts(name, fitted, dots):
     assert machine.predict_scores(images[:2])[1].shape == (2, 3)
     assert machine.skeleton_ == skeleton
     assert 0 <= machine.score(images, joints) <= 100
-    assert all(number > 0 for number in machine.complexity().values())
+    assert all(number > 0 for number in machine.size().values())
 
 
 @pytest.mark.parametrize("name", ["pm", "cpm", "forest, then conv"])
@@ -221,7 +221,10 @@ def test_two_columns_of_joints_are_labelled_where_finite(dots):
         (SequentialMachine([object()]), "every stage must be a posemachines.Stage"),
         (SequentialMachine([ColourStage(4), ColourStage(2)]), r"strides \[2, 4\]"),
         (PoseMachine(0), "n_stages must be a positive integer"),
-        (SequentialMachine([ColourStage(), ColourStage()], training=Stacked(0)), "folds must be a positive integer"),
+        (
+            SequentialMachine([ColourStage(), ColourStage()], training=StackedTraining(0)),
+            "folds must be a positive integer",
+        ),
         (SequentialMachine([ColourStage()], skeleton="lsp"), "the skeleton 'lsp' has 14"),
         (SequentialMachine([ColourStage()], training=JointTraining()), "ConvStage"),
     ],
@@ -283,7 +286,7 @@ def test_composites_are_shown_when_asked_for(dots):
 @pytest.mark.parametrize(("kind", "side", "megabytes"), [(PoseMachine, 128, 12), (ConvPoseMachine, 160, 14)])
 def test_the_shipped_machines_predict(kind, side, megabytes, tmp_path):
     machine = kind.from_pretrained("lspet")
-    people = draw_figures(3, random_state=0)
+    people = make_synthetic(3, random_state=0)
     joints, beliefs = machine.predict_scores(people.crops(side).X)
     assert joints.shape == (3, 14, 2)
     assert ((beliefs > 0) & (beliefs < 1.1)).all()
@@ -306,7 +309,7 @@ def test_the_shipped_machines_find_more_joints_stage_by_stage(lspet_root):
         found[kind] = []
         for joints in machine.staged_predict(X):
             scale = reference_length(y, machine.skeleton_)
-            distances = normalised_distances(joints, y[..., :2], scale, visible=y[..., 2] > 0)
+            distances = normalised_distances(joints, y[..., :2], scale, labelled=y[..., 2] > 0)
             found[kind].append(pooled_pck(distances, 0.2))
         assert found[kind][0] < found[kind][-1]
     assert found[PoseMachine][-1] > 30

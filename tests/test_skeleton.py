@@ -5,7 +5,7 @@ from posemachines.skeleton import COCO, CPM, FLIC, LSP, MPII, get_skeleton
 
 
 @pytest.mark.parametrize(("skeleton", "n_parts"), [(LSP, 14), (CPM, 14), (FLIC, 9), (MPII, 16), (COCO, 17)])
-def test_ready_skeletons_are_whole(skeleton, n_parts):
+def test_built_in_skeletons_are_consistent(skeleton, n_parts):
     assert skeleton.n_parts == n_parts
     for right, left in skeleton.pairs:
         assert skeleton.parts[right].replace("right", "left") == skeleton.parts[left]
@@ -16,7 +16,7 @@ def test_ready_skeletons_are_whole(skeleton, n_parts):
     first, second = skeleton.reference
     assert (skeleton.parts[first], skeleton.parts[second]) == ("left shoulder", "right hip")
     joined = {part for limb in skeleton.limbs for part in limb}
-    assert joined == set(range(n_parts)), "every part is drawn"
+    assert joined == set(range(n_parts)), "every part is part of a limb"
     mirrored = {frozenset((flipped[a], flipped[b])) for a, b in skeleton.limbs}
     assert mirrored == {frozenset(limb) for limb in skeleton.limbs}, "limbs are symmetric"
     for level in skeleton.levels:
@@ -29,7 +29,7 @@ def test_lsp_order_is_the_published_one():
     assert LSP.reference == (9, 2)
 
 
-def test_own_skeleton_by_name_or_index():
+def test_parts_by_name_or_index():
     named = Skeleton("fork", ("tip", "left", "right"), limbs=(("tip", "left"),), pairs=(("right", "left"),))
     numbered = Skeleton("fork", ("tip", "left", "right"), limbs=((0, 1),), pairs=((2, 1),))
     assert named == numbered
@@ -41,18 +41,18 @@ def test_own_skeleton_by_name_or_index():
     ("arguments", "message"),
     [
         ({"parts": ()}, "at least one part"),
-        ({"parts": ("a", "a")}, "names these parts twice: a"),
+        ({"parts": ("a", "a")}, "repeated parts: a"),
         ({"limbs": (("a", "z"),)}, "no part 'z'"),
         ({"limbs": ((0, 5),)}, "has parts 0..2; got 5"),
-        ({"limbs": ((0, 1, 2),)}, "pairs of two parts"),
-        ({"limbs": ("ab",)}, "pairs of two parts"),
+        ({"limbs": ((0, 1, 2),)}, "pairs of parts"),
+        ({"limbs": ("ab",)}, "pairs of parts"),
         ({"pairs": ((0, 0),)}, "with itself"),
         ({"pairs": ((0, 1), (1, 2))}, "one left-right pair only"),
-        ({"reference": ("a", "b", "c")}, "pairs of two parts"),
-        ({"levels": (((),),)}, "empty composite"),
+        ({"reference": ("a", "b", "c")}, "pairs of parts"),
+        ({"levels": (((),),)}, "empty level or composite"),
     ],
 )
-def test_broken_skeletons_are_refused(arguments, message):
+def test_invalid_skeletons_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         Skeleton("broken", **{"parts": ("a", "b", "c"), **arguments})
 
@@ -63,7 +63,7 @@ def test_get_skeleton():
     assert get_skeleton(None, 5).parts[4] == "part 4"
     with pytest.raises(ValueError, match="joints has 16 parts but the skeleton 'lsp' has 14"):
         get_skeleton("lsp", 16)
-    with pytest.raises(ValueError, match="ready ones are lsp, cpm, flic, mpii, coco"):
+    with pytest.raises(ValueError, match="built-in ones are lsp, cpm, flic, mpii, coco"):
         get_skeleton("lspp")
     with pytest.raises(ValueError, match="got int"):
         get_skeleton(14)
@@ -71,7 +71,7 @@ def test_get_skeleton():
         get_skeleton(None)
 
 
-def test_some_parts():
+def test_select():
     arms = LSP.select(["left wrist", "right wrist", "left elbow", "right elbow", "left shoulder", "right hip"])
     assert arms.parts[:2] == ("left wrist", "right wrist")
     assert {frozenset(arms.parts[part] for part in limb) for limb in arms.limbs} == {

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from posemachines.beliefs import gaussian_beliefs
+from posemachines.report import plot_accuracy_over_cost, plot_pck_curves, plot_stage_bars
 from posemachines.skeleton import LSP, Skeleton
 from posemachines.visualize import (
     SIDE_COLOURS,
@@ -14,9 +15,6 @@ from posemachines.visualize import (
     overlay_beliefs,
     overlay_parts,
     part_sides,
-    plot_accuracy_over_cost,
-    plot_pck_curves,
-    plot_stage_bars,
 )
 
 FORK = Skeleton("fork", ("tip", "right", "left"), (("tip", "right"), ("right", "left")), pairs=(("right", "left"),))
@@ -75,8 +73,8 @@ def test_joints_stay_on_their_pixels_when_the_picture_is_enlarged(scale):
 def test_joints_that_are_not_visible_are_left_out():
     joints = np.array([[3, 3, 1], [24, 3, 0], [24, 16, 1]], float)
     assert not draw_skeleton(BLACK, joints, FORK, thickness=1)[3, 14].any()
-    assert not draw_skeleton(BLACK, joints, FORK, visible=[False] * 3).any()
-    assert draw_skeleton(BLACK, joints, FORK, visible=[True] * 3, thickness=1)[3, 14].any()
+    assert not draw_skeleton(BLACK, joints, FORK, labelled=[False] * 3).any()
+    assert draw_skeleton(BLACK, joints, FORK, labelled=[True] * 3, thickness=1)[3, 14].any()
     joints[0] = np.nan, np.inf, 1
     assert draw_skeleton(BLACK, joints, FORK)[16, 24].any()
 
@@ -243,7 +241,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
 
 
 def test_labels_of_curves_are_moved_apart_and_no_further():
-    from posemachines._plots import _spread
+    from posemachines.report.plots import _spread
 
     assert _spread([10.0, 50.0, 90.0], 100, gap=13) == [10, 50, 90]
     np.testing.assert_allclose(_spread([61.0, 62.0, 63.0], 100, gap=13), [49, 62, 75])

@@ -1,13 +1,13 @@
-"""Convolutional stages, and their training by back-propagation. Needs torch."""
+"""Convolutional stages, their networks and their training by back-propagation. Needs PyTorch."""
 
 from .devices import describe_device
-from .facts import NetworkFacts, network_facts
 from .machine import ConvPoseMachine
-from .networks import build_network
+from .networks import NetworkFacts, build_network, network_facts
 from .stage import ConvStage
-from .training import JointTraining, StagewiseTraining
+from .training import Augmentation, JointTraining, StagewiseTraining, resolve_epochs
 
 __all__ = [
+    "Augmentation",
     "ConvPoseMachine",
     "ConvStage",
     "JointTraining",
@@ -16,4 +16,5 @@ __all__ = [
     "build_network",
     "describe_device",
     "network_facts",
+    "resolve_epochs",
 ]

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from .._checks import check_images, check_joints
+from .._utils.checks import check_images, check_joints
+from .._utils.deprecation import renamed_keyword
 from ..machine import RepeatedStageMachine, joint_scorer
 from ..skeleton import Skeleton, get_skeleton
-from .networks import PoseNetwork
+from .networks.network import PoseNetwork
 from .stage import ConvStage
-from .training import JointTraining, get_strategy
+from .training import Augmentation, JointTraining, get_strategy
 
 __all__ = ["ConvPoseMachine"]
 
 PUBLISHED_SKELETONS = {15: "cpm", 10: "flic"}  # by number of maps
+_OF_THE_TRAINING = ("epochs", "batch_size", "learning_rate", "augmentation")
+_OF_THE_RUN = ("checkpoint", "log_dir")
 
 
 class ConvPoseMachine(RepeatedStageMachine):
@@ -26,26 +31,46 @@ class ConvPoseMachine(RepeatedStageMachine):
     ----------
     n_stages : int, default=3
         Number of stages T.
+    network : {"cpm-lite", "cpm", "cpm-flic", "cpm-vgg"}, default="cpm-lite"
+        See :class:`ConvStage <posemachines.ConvStage>`.
+    epochs : int or "auto", default="auto"
+        Passes over the training subjects. "auto" stands for 16,000 crops in all, at least 11 and at most 100 passes.
+    batch_size : int, default=16
+        Subjects per training step.
+    learning_rate : float, optional
+        Largest learning rate; depends on network and optimiser by default.
+    augmentation : Augmentation, optional
+        Random changes of the training crops.
+    training : str or strategy, default="joint"
+        "joint", "stagewise", "stagewise+joint" or "joint-without-supervision", with the settings above; or, for
+        experts, a strategy that carries its own settings: :class:`JointTraining <posemachines.JointTraining>`,
+        :class:`StagewiseTraining <posemachines.StagewiseTraining>`, or
+        :class:`StackedTraining <posemachines.StackedTraining>`, which trains every stage as a separate network.
     stage : ConvStage, optional
-        What each stage is a copy of; ``ConvStage()`` by default. The settings of network and training (epochs,
-        device, ...) are its parameters, reached as ``stage__epochs``.
-    training : str or strategy, optional
-        "joint" (:class:`JointTraining <posemachines.conv.JointTraining>`, the default), "stagewise",
-        "stagewise+joint" (:class:`StagewiseTraining <posemachines.conv.StagewiseTraining>`) or
-        "joint-without-supervision"; :class:`Stacked <posemachines.Stacked>` trains every stage as a network of its own.
-    skeleton, flip, scales, batch_size, random_state, verbose
-        As in :class:`SequentialMachine <posemachines.SequentialMachine>`.
+        For experts: the stage that is repeated, in place of `network`. Its parameters are reached as
+        ``stage__n_blocks``.
+    device, precision, compile, n_jobs
+        Where the network computes; see :class:`posemachines.Runtime`.
+    checkpoint : path, optional
+        File (a folder with StackedTraining) from which interrupted training resumes.
+    log_dir : path, optional
+        Folder for ``training.csv``, with one row per epoch, and TensorBoard's events.
+    crop_size : int, default=128
+        Side of the crops, in pixels, that are cut when a dataset is given.
+    skeleton, flip, tta_scales, predict_batch_size, random_state, verbose
+        See :class:`SequentialMachine <posemachines.SequentialMachine>`.
 
     Attributes
     ----------
     stages_ : list of ConvStage
     skeleton_ : Skeleton
+    crop_size_ : int
 
     Examples
     --------
-    >>> from posemachines import ConvPoseMachine, ConvStage
-    >>> machine = ConvPoseMachine(stage=ConvStage(epochs=40), skeleton="lsp", random_state=0)
-    >>> machine.get_params()["stage__epochs"]
+    >>> from posemachines import ConvPoseMachine
+    >>> machine = ConvPoseMachine(epochs=40, skeleton="lsp", random_state=0)
+    >>> machine.get_params()["epochs"]
     40
 
     References
@@ -55,33 +80,100 @@ class ConvPoseMachine(RepeatedStageMachine):
 
     _shipped = "cpm_"
 
-    def _default_stage(self) -> ConvStage:
-        return ConvStage()
+    @renamed_keyword(scales="tta_scales")
+    def __init__(
+        self,
+        n_stages: int = 3,
+        *,
+        network: str = "cpm-lite",
+        epochs: int | str = "auto",
+        batch_size: int = 16,
+        learning_rate: float | None = None,
+        augmentation: Augmentation | None = None,
+        training="joint",
+        stage: ConvStage | None = None,
+        device: str = "auto",
+        precision: str = "auto",
+        compile: bool | str = False,
+        n_jobs: int | None = None,
+        checkpoint: str | Path | None = None,
+        log_dir: str | Path | None = None,
+        crop_size: int = 128,
+        skeleton: str | Skeleton | None = None,
+        flip: bool = False,
+        tta_scales: Sequence[float] = (1.0,),
+        predict_batch_size: int = 64,
+        random_state: int | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.n_stages = n_stages
+        self.network = network
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.augmentation = augmentation
+        self.training = training
+        self.stage = stage
+        self.device = device
+        self.precision = precision
+        self.compile = compile
+        self.n_jobs = n_jobs
+        self.checkpoint = checkpoint
+        self.log_dir = log_dir
+        self.crop_size = crop_size
+        self.skeleton = skeleton
+        self.flip = flip
+        self.tta_scales = tta_scales
+        self.predict_batch_size = predict_batch_size
+        self.random_state = random_state
+        self.verbose = verbose
 
-    def _make_training(self):
-        return JointTraining() if self.training is None else get_strategy(self.training)
+    def _default_stage(self) -> ConvStage:
+        return ConvStage(network=self.network)
+
+    def _make_stages(self):
+        if self.stage is not None and self._changed("network"):
+            raise ValueError("network and stage= are both given; set network on the stage")
+        return super()._make_stages()
+
+    def make_training(self):
+        """The strategy that `fit` uses, with the settings of the machine."""
+        settings = self._changed(*_OF_THE_TRAINING)
+        strategy = JointTraining() if self.training is None else get_strategy(self.training)
+        if settings and not (self.training is None or isinstance(self.training, str)):
+            raise ValueError(
+                f"{', '.join(settings)} and the strategy training={type(strategy).__name__}(...) are both given; set "
+                f"{', '.join(settings)} on the strategy"
+            )
+        known = {one.name for one in fields(strategy)}
+        run = {name: value for name, value in self._changed(*_OF_THE_RUN).items() if name in known}
+        if "net" in known and self.log_dir is not None:
+            run["net"] = replace(strategy.net or JointTraining(), log_dir=self.log_dir)
+        return replace(strategy, **settings, **run)
 
     def fit(
-        self, X, y, *, validation: tuple | None = None, others=None, start: ConvPoseMachine | None = None
+        self, X, y=None, *, validation=None, others=None, warm_start: ConvPoseMachine | None = None, start=None
     ) -> ConvPoseMachine:
         """Train all stages.
 
         Parameters
         ----------
-        X : uint8 ndarray of shape (N, H, W, 3)
-            Person crops, RGB.
-        y : float32 ndarray of shape (N, P, 3)
-            x, y in pixels of the crop, and visible (0 = not labelled). Labelled joints outside the crop count as
-            not labelled.
-        validation : (X, y), optional
-            Crops and joints of other people: after every epoch each stage's PCK@0.2 and @0.1 on them go into the
-            history and the log. Nothing is chosen by them.
+        X : PoseDataset, Crops, or uint8 ndarray of shape (N, H, W, 3)
+            Subjects with their labels, or RGB crops of subjects.
+        y : float32 ndarray of shape (N, P, 3), optional
+            With an array of crops: x, y in pixels of the crop, and labelled (0 = not labelled). Labelled joints outside
+            the crop count as unlabelled.
+        validation : PoseDataset, Crops or (X, y), optional
+            Other subjects: after every epoch, PCK@0.2 and @0.1 of each stage on them are added to the history and the
+            log. Nothing is selected by them.
         others : float32 ndarray of shape (N, K, P, 3), optional
-            Joints of further people in each crop, rows of zeros where there are fewer: the first stage's target shows
-            everybody, as published, later ones the person of `y` alone.
+            Joints of other subjects in each crop, padded with rows of zeros: the target of the first stage shows all of
+            them, as published, that of later ones only the subject of `y`.
+        warm_start : ConvPoseMachine, optional
+            A trained machine with the same network to start from, for other subjects or other parts: weights with
+            different shapes, those that predict and read the maps of the parts, are initialised anew.
         start : ConvPoseMachine, optional
-            A trained machine with the same network to go on from, with other people, or with other parts: weights whose
-            shapes do not agree, those that write and read the parts' maps, are begun anew.
+            Deprecated name of `warm_start`.
 
         Returns
         -------
@@ -94,23 +186,30 @@ class ConvPoseMachine(RepeatedStageMachine):
             As for :meth:`SequentialMachine.fit`; also if validation or others do not match.
         """
         more: dict = {}
+        if start is not None:
+            warnings.warn("fit(start=) is deprecated; use warm_start=", DeprecationWarning, stacklevel=2)
+            warm_start = start if warm_start is None else warm_start
         if others is not None:
             more["others"] = np.asarray(others, np.float32)
         if validation is not None:
-            more["watched"], more["score"] = self._watching(*validation, n_parts=np.shape(y)[1])
-        if start is not None:
-            more["start"] = start.network()
+            more["watched"], more["score"] = self._watch(validation, X, y)
+        if warm_start is not None:
+            more["warm_start"] = warm_start.as_network()
         return self._fit_stages(X, y, **more)
 
-    def _watching(self, X, y, *, n_parts: int):
-        """Checked crops, and the function that scores the joints found in them."""
-        X = check_images(X)
-        y = check_joints(y, n_people=len(X), n_parts=n_parts)
-        return X, joint_scorer(y, get_skeleton(self.skeleton, n_parts))
+    def _watch(self, validation, X, y):
+        """Checked validation crops, and the function that scores the joints found in them."""
+        mine = validation if isinstance(validation, tuple) else (validation, None)
+        watched, truth, given = self._unpack(*mine)
+        skeleton = given if self.skeleton is None else self.skeleton
+        n_parts = np.shape(y)[1] if y is not None else X.skeleton.n_parts
+        watched = check_images(watched)
+        truth = check_joints(truth, n_people=len(watched), n_parts=n_parts)
+        return watched, joint_scorer(truth, get_skeleton(skeleton, n_parts))
 
     @classmethod
     def from_caffe(
-        cls, prototxt=None, caffemodel=None, *, skeleton: str | Skeleton | None = None, faithful: bool = True
+        cls, prototxt=None, caffemodel=None, *, skeleton: str | Skeleton | None = None, caffe_compatible: bool = True
     ) -> ConvPoseMachine:
         """A machine with published weights: nets A, B or C, of any number of stages and parts.
 
@@ -123,14 +222,14 @@ class ConvPoseMachine(RepeatedStageMachine):
         skeleton : str or Skeleton, optional
             The parts in the order of the weights; by default the published order of the fourteen parts ("cpm") or that
             of FLIC's nine, numbered parts for other numbers.
-        faithful : bool, default=True
+        caffe_compatible : bool, default=True
             Pools and centre map as Caffe computes them, which these weights were trained with.
 
         Returns
         -------
         ConvPoseMachine
             Ready to predict on crops of 368 px, or by
-            :func:`predict_photo(..., faithful=True) <posemachines.photos.predict_photo>` as published.
+            ``predict_photo(..., protocol="cpm2016")`` as published.
 
         Raises
         ------
@@ -139,11 +238,11 @@ class ConvPoseMachine(RepeatedStageMachine):
         ImportError
             If protobuf is not installed.
         """
-        from .caffe import network_from_caffe
+        from .convert.caffe import network_from_caffe
 
         if caffemodel is None:
             raise ValueError("give the file of the weights: from_caffe(caffemodel='....caffemodel')")
-        network = network_from_caffe(caffemodel, prototxt, faithful=faithful)
+        network = network_from_caffe(caffemodel, prototxt, caffe_compatible=caffe_compatible)
         return cls._of_network(network, skeleton, crop_size=368)
 
     @classmethod
@@ -153,16 +252,16 @@ class ConvPoseMachine(RepeatedStageMachine):
         n_maps = network.n_maps
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         known = get_skeleton(skeleton or PUBLISHED_SKELETONS.get(n_maps), n_maps - 1)
-        stage = ConvStage(network=design.name, faithful=design.faithful, centre_map=design.sees_centre)
-        machine = cls(len(network.heads), stage=stage, skeleton=known)
+        stage = ConvStage(network=design.name, caffe_compatible=design.caffe_compatible, centre_map=design.sees_centre)
+        machine = cls(len(network.heads), stage=stage, skeleton=known, crop_size=crop_size)
         machine.stages_ = machine._make_stages()
         for index, one in enumerate(machine.stages_):
-            one._adopt(network, index, [])
+            one.adopt(network, index, [])
             one.skeleton_, one.n_parts_, one.uses_beliefs_ = known, n_maps - 1, index > 0
         machine.skeleton_, machine.crop_size_ = known, crop_size
         return machine
 
-    def network(self) -> PoseNetwork:
+    def as_network(self) -> PoseNetwork:
         """All stages of the fitted machine as one network, sharing their weights with it."""
         stages = self._fitted_stages()
         keys = list(dict.fromkeys(stage.feature_key for stage in stages))
@@ -195,6 +294,6 @@ class ConvPoseMachine(RepeatedStageMachine):
         (N, P+1, h, w). The mirrored crop and other scales are left to the caller, as is
         :func:`posemachines.beliefs.decode`.
         """
-        from .onnx import export_network
+        from .convert.onnx import export_network
 
-        export_network(self.network(), path, size=(size, size) if isinstance(size, int) else size, stages=stages)
+        export_network(self.as_network(), path, size=(size, size) if isinstance(size, int) else size, stages=stages)

@@ -1,108 +1,130 @@
-"""How convolutional stages are trained together: the strategies that the paper compares."""
+"""Strategies that train convolutional stages together, as compared in the paper."""
 
 from __future__ import annotations
 
-from sklearn.base import BaseEstimator, clone
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from .._checks import check_images, check_joints
+import numpy as np
+
+from .._utils.checks import check_images, check_joints
 from ..skeleton import get_skeleton
-from .batches import TrainingData
-from .loop import Phase
-from .networks import PoseNetwork
-from .stage import ConvStage
+from ..stage import Runtime, Stage
+from .networks.network import PoseNetwork
+from .trainer.batches import TrainingData
+from .trainer.loop import Phase
+from .trainer.settings import Augmentation, TrainingSettings, resolve_epochs
+from .trainer.train import train_network
 
-__all__ = ["STRATEGIES", "JointTraining", "StagewiseTraining", "get_strategy"]
-
-_FREE_TO_DIFFER = {"checkpoint", "log", "random_state", "verbose"}
+__all__ = ["STRATEGIES", "Augmentation", "JointTraining", "StagewiseTraining", "get_strategy", "resolve_epochs"]
 
 
-class _BackPropagation(BaseEstimator):
-    """What the strategies have in common: one network of all stages, trained in phases."""
+@dataclass(frozen=True, kw_only=True)
+class _BackPropagation(TrainingSettings):
+    """One network of all stages, trained in phases."""
 
     def _phases(self, n_stages: int, epochs: int) -> list[Phase]:
         raise NotImplementedError
 
     def fit_stages(
-        self, stages, images, joints, skeleton=None, *, random_state: int | None = None, verbose: bool = False,
-        others=None, watched=None, score=None, start: PoseNetwork | None = None,
-    ) -> list[ConvStage]:  # fmt: skip
-        """Train the stages together, in their order, the first without previous beliefs.
+        self, stages: Sequence[Stage], images, joints, skeleton=None, *, random_state: int | None = None,
+        runtime: Runtime = Runtime(), others=None, watched=None, score=None, warm_start: PoseNetwork | None = None,  # noqa: B008
+    ) -> list:  # fmt: skip
+        """Train the stages together, in order; the first one reads no previous beliefs.
 
         Parameters
         ----------
         stages : sequence of ConvStage
-            Not trained; clones of them are, so that they stay as they are. Their settings must be equal, but for
-            `random_state`, `checkpoint` and `log`, which are taken from the first.
+            Untrained, all with the same network. They are left unchanged; the fitted ones are copies.
         images : uint8 ndarray of shape (N, H, W, 3)
         joints : ndarray of shape (N, P, 3)
-            x, y in pixels of the crop, and visible.
+            x, y in pixels of the crop, and labelled.
         skeleton : str or Skeleton, optional
         random_state : int, optional
-            Where the first stage has none.
-        verbose : bool, default=False
-            Show a progress bar.
+            Used if the first stage has none.
+        runtime : Runtime
         others : ndarray of shape (N, K, P, 3), optional
-            Joints of further people in each crop: the first stage's target shows them, too.
+            Joints of other subjects in each crop: the target of the first stage shows them too.
         watched : uint8 ndarray of shape (M, H, W, 3), optional
-            People by whom the training is watched, after every epoch.
+            Crops of validation subjects, on which progress is measured after every epoch.
         score : callable, optional
-            A list of joints (M, P, 2) of the watched, an entry a stage, -> {name: list of figures, an entry a stage}.
-        start : PoseNetwork, optional
-            Trained weights to go on from, as far as their shapes agree.
+            Maps a list of predicted joints (M, P, 2), one array per stage, to {name: list of values, one per stage}.
+        warm_start : PoseNetwork, optional
+            Trained weights to start from, wherever their shapes agree.
 
         Returns
         -------
         list of ConvStage
-            Fitted clones, which share their trunks.
+            Fitted copies, which share their backbones.
 
         Raises
         ------
         ValueError
-            If a stage is not a ConvStage, settings disagree, or arrays are malformed.
+            If a stage is not convolutional, their networks differ, or the arrays are malformed.
         """
-        _check_stages(list(stages))
-        stages = [clone(stage) for stage in stages]
-        first = stages[0]
-        if first.random_state is None:
-            first.random_state = random_state
+        first, stages = _checked(stages)
         images = check_images(images, stride=first.stride)
         joints = check_joints(joints, n_people=len(images))
         if not joints[..., 2].any():
-            raise ValueError("no joint is labelled (visible > 0 nowhere): there is nothing to learn")
-        if others is not None and (others.ndim != 4 or others.shape[::2] != joints.shape[::2]):
-            raise ValueError(f"others must be (N, K, P, 3) for joints {joints.shape}; got shape {others.shape}")
+            raise ValueError("no joint is labelled (labelled > 0 nowhere): there is nothing to learn")
+        if others is not None and (np.ndim(others) != 4 or others.shape[::2] != joints.shape[::2]):
+            raise ValueError(f"others must be (N, K, P, 3) for joints {joints.shape}; got shape {np.shape(others)}")
         skeleton = get_skeleton(skeleton, joints.shape[1])
-        uses_beliefs = [index > 0 for index in range(len(stages))]
-        data = TrainingData(images, joints, others=others, watched=watched, score=score)
-        network, history = first._train(
-            data, skeleton, uses_beliefs=uses_beliefs, phases=self._phases(len(stages), first.epochs), verbose=verbose,
-            start=start, gradients=getattr(self, "gradients", False),
+        phases = self._phases(len(stages), resolve_epochs(self.epochs, len(images)))
+        network, history = train_network(
+            first.design(), TrainingData(images, joints, others=others, watched=watched, score=score), skeleton, self,
+            phases, uses_beliefs=[index > 0 for index in range(len(stages))], init=first.init,
+            random_state=random_state if first.random_state is None else first.random_state, runtime=runtime,
+            warm_start=warm_start,
         )  # fmt: skip
         for index, stage in enumerate(stages):
-            stage._adopt(network, index, history)
+            stage.adopt(network, index, history)
             stage.skeleton_, stage.n_parts_, stage.uses_beliefs_ = skeleton, joints.shape[1], index > 0
+            stage.runtime = runtime
         return stages
 
 
+@dataclass(frozen=True, kw_only=True)
 class JointTraining(_BackPropagation):
-    """Train convolutional stages by back-propagation through all of them.
+    """Train convolutional stages together by back-propagation through all of them.
 
     Parameters
     ----------
     supervision : {"all", "last"}, default="all"
-        "all": a loss at every stage (intermediate supervision, as published). "last": at the last one only, the
-        paper's comparison, in which the gradients of early layers vanish.
-    gradients : bool, default=False
-        Write into ``history_``, for every epoch, how large the gradients of each convolution are in its last step.
+        "all": a loss at every stage (intermediate supervision, as published). "last": a loss at the last stage only,
+        the paper's counterexample, in which the gradients of early layers vanish.
+    epochs, batch_size, learning_rate, augmentation, ...
+        See :class:`TrainingSettings <posemachines.conv.trainer.settings.TrainingSettings>`.
+
+    Examples
+    --------
+    >>> from posemachines import ConvPoseMachine, JointTraining
+    >>> from posemachines.conv import Augmentation
+    >>> training = JointTraining(epochs=40, augmentation=Augmentation(rotation=10))
+    >>> machine = ConvPoseMachine(training=training)
 
     References
     ----------
     .. [1] Wei et al., "Convolutional Pose Machines", CVPR 2016, section 3.3.
     """
 
-    def __init__(self, supervision: str = "all", gradients: bool = False) -> None:
-        self.supervision = supervision
-        self.gradients = gradients
+    supervision: str = "all"
+
+    @classmethod
+    def published(cls, **changes) -> JointTraining:
+        """The paper's settings of loss, optimiser and augmentation.
+
+        The number of epochs was not published; training took at most 600,000 steps of 16 people.
+        """
+        published = cls(
+            batch_size=16, optimiser="sgd", learning_rate=8e-5, momentum=0.9, weight_decay=5e-4, schedule="step",
+            warm_up=0.0, published_rates=True, max_grad_norm=None, sigma=7.0, foreground_weight=0.0,
+            mask_unlabelled=False,
+            augmentation=Augmentation(
+                rotation=40.0, scale_jitter=(0.7, 1.3), scale_law="linear", shift=0.0, colour=0.0
+            ),
+        )  # fmt: skip
+        return replace(published, **changes)
 
     def _phases(self, n_stages: int, epochs: int) -> list[Phase]:
         if self.supervision not in ("all", "last"):
@@ -111,27 +133,29 @@ class JointTraining(_BackPropagation):
         return [Phase("joint", epochs, every, every if self.supervision == "all" else every[-1:])]
 
 
+@dataclass(frozen=True, kw_only=True)
 class StagewiseTraining(_BackPropagation):
-    """Train convolutional stages one after the other, each on the beliefs of those before it, which stay as they are.
+    """Train convolutional stages one after the other, each on the beliefs of the frozen stages before it.
 
     Parameters
     ----------
     then_joint : bool, default=False
         Train all stages together, with a loss at each, for the second half of the epochs.
+    epochs, batch_size, learning_rate, augmentation, ...
+        See :class:`TrainingSettings <posemachines.conv.trainer.settings.TrainingSettings>`.
 
     Notes
     -----
-    The stages' ``epochs`` are all passes over the people: they are divided among the stages (and the joint phase), so
-    that strategies of equal ``epochs`` see equally many people; each phase takes one at least. A trunk that several
-    stages read learns with the first of them.
+    `epochs` counts all passes over the subjects. They are divided among the stages (and the joint phase), so that
+    strategies with equal `epochs` see equally many crops; every phase gets at least one. A backbone shared by several
+    stages is trained with the first of them.
 
     References
     ----------
     .. [1] Wei et al., "Convolutional Pose Machines", CVPR 2016, section 4.1 and figure 6b.
     """
 
-    def __init__(self, then_joint: bool = False) -> None:
-        self.then_joint = then_joint
+    then_joint: bool = False
 
     def _phases(self, n_stages: int, epochs: int) -> list[Phase]:
         every = tuple(range(n_stages))
@@ -153,7 +177,7 @@ STRATEGIES = {
 
 
 def get_strategy(training):
-    """A strategy by its name ("joint", "stagewise", "stagewise+joint", "joint-without-supervision"), or as it is.
+    """A strategy by name ("joint", "stagewise", "stagewise+joint", "joint-without-supervision"), or `training` itself.
 
     Raises
     ------
@@ -164,23 +188,24 @@ def get_strategy(training):
         return training
     if training not in STRATEGIES:
         raise ValueError(f"training must be one of {', '.join(map(repr, STRATEGIES))}, or a strategy; got {training!r}")
-    return clone(STRATEGIES[training])
+    return STRATEGIES[training]
 
 
-def _check_stages(stages: list) -> None:
+def _checked(stages) -> tuple:
+    """The first stage, and copies of all of them; ValueError if they cannot be trained together."""
+    stages = list(stages)
     if not stages:
         raise ValueError("stages is empty; give at least one ConvStage")
     for number, stage in enumerate(stages, start=1):
-        if not isinstance(stage, ConvStage):
+        if not (isinstance(stage, Stage) and hasattr(stage, "adopt")):
             raise ValueError(
-                f"stage {number} is a {type(stage).__name__} but joint training needs ConvStages; "
-                "train the others greedily"
+                f"stage {number} is a {type(stage).__name__}, but joint training needs ConvStages; "
+                "train other stages with StackedTraining"
             )
-    settings = stages[0].get_params()
-    for number, stage in enumerate(stages[1:], start=2):
-        for name, value in stage.get_params().items():
-            if name not in _FREE_TO_DIFFER and value != settings[name]:
-                raise ValueError(
-                    f"stage {number} has {name}={value!r} but stage 1 has {settings[name]!r}; stages that are "
-                    "trained together take equal settings"
-                )
+        if stage.design() != stages[0].design():
+            raise ValueError(
+                f"stage {number} has the network {stage.design()}, but stage 1 has {stages[0].design()}; stages trained "
+                "together need the same network"
+            )
+    copies = [type(stage)(**stage.get_params(deep=False)) for stage in stages]
+    return copies[0], copies

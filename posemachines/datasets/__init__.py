@@ -1,32 +1,55 @@
-"""Data sets of labelled people, real and drawn."""
+"""Data sets of labelled subjects, published and synthetic."""
 
-from .by_name import load_people
-from .coco import load_coco, write_coco, write_coco_results
-from .deeplabcut import load_deeplabcut, write_deeplabcut
+import importlib
+import warnings
+
+from ..io.coco_writer import write_coco, write_coco_results
+from ..io.deeplabcut import write_deeplabcut
+from .coco import load_coco
+from .crops import Crops
+from .deeplabcut import load_deeplabcut
 from .downloads import fetch
-from .figures import draw_figures
 from .flic import load_flic
+from .loading import load_dataset, load_people
 from .lsp import load_lsp, load_lspet
 from .mpii import load_mpii
-from .people import Crops, PeopleDataset
-from .validation import Finding, Validation, validate
+from .pose_dataset import PoseDataset
+from .synthetic.figures import make_synthetic
 
 __all__ = [
     "Crops",
-    "Finding",
-    "PeopleDataset",
-    "Validation",
-    "draw_figures",
+    "PoseDataset",
     "fetch",
     "load_coco",
+    "load_dataset",
     "load_deeplabcut",
     "load_flic",
     "load_lsp",
     "load_lspet",
     "load_mpii",
     "load_people",
-    "validate",
+    "make_synthetic",
     "write_coco",
     "write_coco_results",
     "write_deeplabcut",
 ]
+
+_OLD_NAMES = {
+    "Finding": "posemachines.labels",
+    "Validation": "posemachines.labels",
+    "validate": "posemachines.labels",
+}
+
+
+def __getattr__(name: str):
+    """Names that moved, with a warning."""
+    if name in _OLD_NAMES:
+        warnings.warn(f"{name} moved to {_OLD_NAMES[name]}", DeprecationWarning, stacklevel=2)
+        return getattr(importlib.import_module(_OLD_NAMES[name]), name)
+    if name == "draw_figures":
+        warnings.warn("draw_figures is now make_synthetic", DeprecationWarning, stacklevel=2)
+        return make_synthetic
+    if name == "PeopleDataset":
+        warnings.warn("PeopleDataset is now PoseDataset", DeprecationWarning, stacklevel=2)
+        return PoseDataset
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

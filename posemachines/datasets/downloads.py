@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .._replacing import replacing
+from .._utils.replacing import replacing
 
 __all__ = ["SOURCES", "Source", "fetch"]
 

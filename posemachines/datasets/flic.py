@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import scipy.io
 
+from .._utils.deprecation import renamed_keyword
+from ..io.flic import read_flic
 from ..skeleton import FLIC
-from ._frames import CPM_CROP, CPM_PERSON, check_frame
-from ._photos import find_photos
-from .people import PeopleDataset
+from .building import check_crop_rule, check_split, dataset_of, of_split
+from .crop_rules import CPM_PADDING
+from .pose_dataset import PoseDataset
 
 __all__ = ["load_flic"]
 
-FRAMES = ("cpm", "joints")
+CROP_RULES = ("cpm", "joints")
 SPLITS = ("train", "test")
-COLUMNS = {
-    "left shoulder": 0, "left elbow": 1, "left wrist": 2, "right shoulder": 3, "right elbow": 4, "right wrist": 5,
-    "left hip": 6, "right hip": 9, "nose": 16,
-}  # of the 29 columns of `coords`; the others are empty, or eyes  # fmt: skip
-SCALE_OF_TORSO = 0.0110  # of a person, for each pixel of the torso box's height
-PERSON_HEIGHT = 200.0  # px of a person of scale 1
+SIZE_OF_TORSO = 200 * 0.0110  # a person's size, in heights of the torso box: scale 0.0110 per pixel, 200 px at scale 1
 
 
+@renamed_keyword(frame="crop_rule")
 def load_flic(
-    root: str | Path, *, split: str | None = None, frame: str = "cpm", view: str = "observer"
-) -> PeopleDataset:
-    """Upper bodies in frames of films: nine joints of one person a frame.
+    root: str | Path, *, split: str | None = None, crop_rule: str = "cpm", side_convention: str = "observer"
+) -> PoseDataset:
+    """Upper bodies in frames of films: nine joints of one person per frame.
 
     Parameters
     ----------
@@ -36,16 +33,16 @@ def load_flic(
         Folder with ``examples.mat`` and ``images/``.
     split : {"train", "test"}, optional
         The published one; by default both, in the order of the file.
-    frame : {"cpm", "joints"}, default="cpm"
-        What sets centre and scale: the annotated box of the torso, as Convolutional Pose Machines see it (0.7 of the
-        way up the box, and a person 2.2 times as high as it), or the box of the labelled joints.
-    view : {"observer", "person"}, default="observer"
+    crop_rule : {"cpm", "joints"}, default="cpm"
+        What sets centre and size: the annotated torso box, as Convolutional Pose Machines use it (0.7 of the way up
+        the box, and a person 2.2 times as high as it), or the bounding box of the labelled joints.
+    side_convention : {"observer", "person"}, default="observer"
         "observer" exchanges left and right of people whose right shoulder lies right of the left one in the photo;
-        "person" leaves them as they are in the file.
+        "person" keeps the sides of the file.
 
     Returns
     -------
-    PeopleDataset
+    PoseDataset
         Pixels are 0-based.
 
     Raises
@@ -59,60 +56,31 @@ def load_flic(
     ----------
     .. [1] Sapp and Taskar, "MODEC: Multimodal Decomposable Models for Human Pose Estimation", CVPR 2013.
     """
-    check_frame(frame, FRAMES)
-    if split is not None and split not in SPLITS:
-        raise ValueError(f"split must be one of {', '.join(SPLITS)}; got {split!r}")
+    check_crop_rule(crop_rule, CROP_RULES)
+    check_split(split, SPLITS)
     file = Path(root) / "examples.mat"
-    examples = _read(file)
-    if split is not None:
-        examples = [one for one in examples if bool(getattr(one, f"is{split}"))]
-    if not examples:
-        raise ValueError(f"{file} has nobody in the split {split!r}")
-    joints = np.stack([_joints(one, file) for one in examples])
-    if view == "observer":
-        joints = _facing(joints)
-    given: dict[str, Any] = {"rule": "joints"}
-    if frame == "cpm":
-        boxes = np.array([np.ravel(one.torsobox) for one in examples], float) - 1
-        left, top, right, bottom = boxes.T
-        given = {
-            "rule": "given",
-            "frame": "cpm",
-            "centre": np.column_stack([(left + right) / 2, 0.7 * top + 0.3 * bottom]),
-            "scale": PERSON_HEIGHT * SCALE_OF_TORSO * (bottom - top),
-            "fill": CPM_PERSON / CPM_CROP,
-        }
-    names = [str(one.filepath) for one in examples]
-    photos = find_photos(Path(root) / "images", names, file)
-    return PeopleDataset(photos, joints, FLIC, view=view, photo_ids=names, name="flic", **given)
-
-
-def _read(file: Path) -> list:
-    if not file.is_file():
-        raise FileNotFoundError(f"no {file.name} in {file.parent}; give the folder that holds it and images/")
-    try:
-        examples = np.atleast_1d(scipy.io.loadmat(file, struct_as_record=False, squeeze_me=True)["examples"])
-    except Exception as error:  # scipy raises many kinds for a damaged file
-        raise ValueError(f"{file} is not FLIC's file: no variable 'examples' ({error!r})") from error
-    lacking = [
-        name for name in ("filepath", "coords", "torsobox", "istrain", "istest") if not hasattr(examples[0], name)
-    ]
-    if lacking:
-        raise ValueError(f"{file}: its examples lack {', '.join(lacking)}")
-    return list(examples)
-
-
-def _joints(example, file: Path) -> np.ndarray:
-    coords = np.asarray(example.coords, float)
-    if coords.ndim != 2 or coords.shape[0] != 2 or coords.shape[1] <= max(COLUMNS.values()):
-        raise ValueError(f"{file}: 'coords' has shape {coords.shape}; (2, 29) is expected")
-    points = coords[:, [COLUMNS[part] for part in FLIC.parts]].T - 1
-    labelled = np.isfinite(points).all(1, keepdims=True)
-    return np.hstack([np.where(labelled, points, 0), labelled]).astype(np.float32)
+    found = of_split(read_flic(root), split, file)
+    if side_convention == "observer":
+        found = replace(found, joints=_facing(found.joints))
+    images = Path(root) / "images"
+    if crop_rule == "joints":
+        return dataset_of(found, images, file, crop_rule="joints", side_convention=side_convention)
+    assert found.boxes is not None
+    left, top, width, height = found.boxes.T
+    return dataset_of(
+        found,
+        images,
+        file,
+        crop_rule="cpm",
+        centre=np.column_stack([left + width / 2, top + 0.3 * height]),
+        person_size=SIZE_OF_TORSO * height,
+        padding=CPM_PADDING,
+        side_convention=side_convention,
+    )
 
 
 def _facing(joints: np.ndarray) -> np.ndarray:
-    """Joints in which everybody's right shoulder lies left of the left one."""
+    """Joints of people who all have the right shoulder left of the left one in the photo."""
     right, left = (joints[:, FLIC.index(f"{side} shoulder")] for side in ("right", "left"))
     turned = (right[:, 0] > left[:, 0]) & (right[:, 2] > 0) & (left[:, 2] > 0)
     return np.where(turned[:, None, None], joints[:, list(FLIC.flip_order)], joints)

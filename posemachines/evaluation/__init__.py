@@ -1,21 +1,26 @@
-"""Machines on a data set: accuracy stage by stage with intervals, where they fail, and which is better."""
+"""Accuracy of machines and predictions: intervals, kinds of errors, protocols of published tables, significance."""
 
-from .accuracy import THRESHOLDS, Evaluation, StageAccuracy, describe_reference, evaluate_machine, evaluate_stages
+from .accuracy import THRESHOLDS, Evaluation, StageAccuracy, describe_reference, evaluate_stages
+from .evaluator import evaluate, evaluate_machine
 from .failures import ERROR_TYPES, calibration, error_shares, error_types
+from .ground_truth import GroundTruth
 from .groups import accuracy_by, body_size, pose_rarity, quartiles
-from .predictions import Figure, PredictionScores, evaluate
-from .report import Examples, Report, describe_machine
+from .predictions import Estimate, PredictionScores, evaluate_predictions
+from .protocols import PROTOCOLS, Protocol, get_protocol
+from .scores import Score
 from .significance import compare_machines, holm, wilcoxon
 from .uncertainty import bootstrap_difference, bootstrap_interval, interval, resampled_ratios
 
 __all__ = [
     "ERROR_TYPES",
+    "PROTOCOLS",
     "THRESHOLDS",
+    "Estimate",
     "Evaluation",
-    "Examples",
-    "Figure",
+    "GroundTruth",
     "PredictionScores",
-    "Report",
+    "Protocol",
+    "Score",
     "StageAccuracy",
     "accuracy_by",
     "body_size",
@@ -23,13 +28,14 @@ __all__ = [
     "bootstrap_interval",
     "calibration",
     "compare_machines",
-    "describe_machine",
     "describe_reference",
     "error_shares",
     "error_types",
     "evaluate",
     "evaluate_machine",
+    "evaluate_predictions",
     "evaluate_stages",
+    "get_protocol",
     "holm",
     "interval",
     "pose_rarity",

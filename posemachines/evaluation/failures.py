@@ -1,10 +1,10 @@
-"""Where a machine fails: what kind of error each joint is, and whether its beliefs say so."""
+"""Where a machine fails: the kind of error of each joint, and whether the beliefs predict it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .._checks import check_joints
+from .._utils.checks import check_joints
 from ..metrics import normalised_distances, reliability
 from ..metrics.pck import within
 from ..skeleton import Skeleton
@@ -13,7 +13,7 @@ from .uncertainty import interval, resampled_ratios
 __all__ = ["ERROR_TYPES", "calibration", "error_shares", "error_types"]
 
 ERROR_TYPES = ("good", "jitter", "left-right swap", "other person", "miss")
-"""What the codes of :func:`error_types` stand for."""
+"""Names of the codes of :func:`error_types`."""
 NOT_SCORED = -1
 N_BINS = 10
 
@@ -28,14 +28,14 @@ def error_types(
     threshold: float = 0.2,
     jitter: float = 0.5,
 ) -> np.ndarray:
-    """Kind of error of every joint; each joint is of exactly one.
+    """Classify the error of every joint into exactly one type.
 
-    In this order, the first that fits:
+    The first that applies, in this order:
 
     * *good*: within `threshold` of the true joint;
-    * *left-right swap*: within `threshold` of the same person's labelled joint of the other side;
-    * *other person*: within `threshold` of another labelled person's joint of this part or of its other side; where a
-      swap fits, too, the nearer joint decides;
+    * *left-right swap*: within `threshold` of the subject's own labelled joint of the other side;
+    * *other person*: within `threshold` of another labelled subject's joint of this part, or of its counterpart on the
+      other side; if *left-right swap* applies too, the nearer joint decides;
     * *jitter*: within `jitter` of the true joint;
     * *miss*: anything else.
 
@@ -44,34 +44,34 @@ def error_types(
     predicted : ndarray of shape (N, P, 2)
         x, y, in the frame of `truth`.
     truth : ndarray of shape (N, P, 3)
-        x, y, visible.
+        x, y, labelled.
     scale : ndarray of shape (N,)
-        Reference length of each person, in pixels; NaN leaves the person out.
+        Reference length of each subject, in pixels; NaN leaves the subject out.
     skeleton : Skeleton
-        Its `pairs` are the sides.
+        Its `pairs` define the sides.
     others : ndarray of shape (N, K, P, 3), optional
-        Joints of further people in the photo of each person, in the same frame; not visible where there are fewer.
-        Without them nothing is called *other person*.
+        Joints of the other subjects in each photo, in the same frame, padded with unlabelled joints. Without it, no
+        joint is classified as *other person*.
     threshold, jitter : float, default=0.2 and 0.5
         Fractions of the scale, inclusive.
 
     Returns
     -------
     int8 ndarray of shape (N, P)
-        Index into :data:`ERROR_TYPES`; -1 where the joint is not scored.
+        Index into :data:`ERROR_TYPES`; -1 where a joint is not scored.
 
     Raises
     ------
     ValueError
-        If shapes disagree or `jitter` is less than `threshold`.
+        If shapes disagree or `jitter` is smaller than `threshold`.
 
     Notes
     -----
-    After [1]_, who call them good, jitter, inversion, swap and miss, with distances by PCK in place of OKS: *good* is
-    what PCK counts as correct, so its share is the PCK. Two more deviations: a confusion is claimed only where the
-    joint would be correct as the other one, and it is asked for before jitter, because hips and shoulders lie within
-    half a torso of their other side, so that a perfect swap of them would pass as jitter. Where the other side is not
-    labelled, a swap cannot be seen.
+    After [1]_, whose names are good, jitter, inversion, swap and miss, but with PCK's distances instead of OKS: *good*
+    is what PCK counts as correct, so its share equals the PCK. There are two more deviations. A confusion counts only
+    if the joint would be correct as the other one. And confusions are checked before jitter: left and right hips or
+    shoulders are less than half a torso apart, so a perfect swap of them would pass as jitter. A swap is not detected
+    where the other side is not labelled.
 
     References
     ----------
@@ -81,7 +81,7 @@ def error_types(
         raise ValueError(f"threshold must be positive and jitter not smaller; got {threshold} and {jitter}")
     predicted, truth = np.asarray(predicted, float), check_joints(truth, n_parts=skeleton.n_parts)
     scale = np.asarray(scale, float)
-    own = normalised_distances(predicted, truth[..., :2], scale, visible=truth[..., 2] > 0)
+    own = normalised_distances(predicted, truth[..., :2], scale, labelled=truth[..., 2] > 0)
     order = list(skeleton.flip_order)
     opposite = _distances(predicted, truth[:, order], scale)
     opposite[:, [part == side for part, side in enumerate(order)]] = np.inf
@@ -108,13 +108,13 @@ def _check_others(others, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _distances(predicted: np.ndarray, joints: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Normalised distances (N, P) to joints (N, P, 3), infinite where those are not labelled."""
+    """Normalised distances (N, P) to joints (N, P, 3), infinite where these are not labelled."""
     far = np.linalg.norm(predicted - joints[..., :2], axis=-1) / np.where(np.isfinite(scale), scale, 1)[:, None]
     return np.where(joints[..., 2] > 0, far, np.inf)
 
 
 def error_shares(codes, *, n_resamples: int = 1000, random_state: int = 0) -> dict:
-    """Share of every kind of error, over all joints and part by part, with intervals.
+    """Share of each type of error, over all joints and part by part, with intervals.
 
     Parameters
     ----------
@@ -126,8 +126,8 @@ def error_shares(codes, *, n_resamples: int = 1000, random_state: int = 0) -> di
     Returns
     -------
     dict
-        ``types`` (the names); ``share`` in [0, 100] and ``interval`` ([low, high]), an entry a type; ``parts`` and
-        ``part_intervals``, such a list a part. None where nothing is scored.
+        ``types`` (the names); ``share`` in [0, 100] and ``interval`` ([low, high]), one entry per type; ``parts`` and
+        ``part_intervals``, one such list per part. None where nothing is scored.
     """
     codes = np.asarray(codes)
     of_type = codes[..., None] == np.arange(len(ERROR_TYPES))  # (N, P, E)
@@ -160,37 +160,37 @@ def _pairs(low: np.ndarray, high: np.ndarray) -> list[list[float]]:
 def calibration(
     scores, distances, *, threshold: float = 0.2, n_bins: int = N_BINS, n_resamples: int = 1000, random_state: int = 0
 ) -> dict | None:
-    """Reliability of a machine's scores: how often the joint is right, by the belief at it.
+    """Reliability of a machine's scores: how often a joint is correct, given the belief at it.
 
     Parameters
     ----------
     scores : ndarray of shape (N, P)
-        Belief at each predicted joint. What lies outside [0, 1] counts as 0 or 1: maps of nets are not bounded.
+        Belief at each predicted joint. Values are clipped to [0, 1], since the outputs of nets are not bounded.
     distances : ndarray of shape (N, P)
         In units of the reference length; NaN where a joint is not scored.
     threshold : float, default=0.2
-        Up to which a joint is right.
+        Up to this distance a joint is correct.
     n_bins : int, default=10
-        Bins of the score, of equal width.
+        Number of bins of equal width.
     n_resamples, random_state
         As in :func:`.resampled_ratios`.
 
     Returns
     -------
     dict or None
-        ``threshold``; for each bin that is not empty, mean ``score``, ``rate`` of right joints, ``rate_interval`` and
-        ``count``; the expected calibration ``error`` and ``error_interval``. All in [0, 1]. None when nothing is
+        ``threshold``; for each non-empty bin, mean ``score``, ``rate`` of correct joints, ``rate_interval`` and
+        ``count``; the expected calibration ``error`` and its ``error_interval``. All in [0, 1]. None if nothing is
         scored.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or a score of a joint that is scored is not finite.
+        If the shapes differ, or the score of a scored joint is not finite.
 
     Notes
     -----
-    Absolute values make the calibration error grow with the noise, in a resample more than in the data. Its interval is
-    therefore the reverse percentile one, twice the figure less the percentiles, cut at 0.
+    Taking absolute values biases the calibration error upwards, and more so in a resample than in the data. Its
+    interval is therefore the reverse percentile interval (twice the estimate minus the percentiles), clipped at 0.
 
     References
     ----------
@@ -198,7 +198,7 @@ def calibration(
     """
     scores, distances = np.asarray(scores, float), np.asarray(distances, float)
     if scores.shape != distances.shape:
-        raise ValueError(f"scores must be {distances.shape}, one a joint; got {scores.shape}")
+        raise ValueError(f"scores must be {distances.shape}, one per joint; got {scores.shape}")
     known = np.isfinite(distances)
     if not known.any():
         return None

@@ -1,4 +1,4 @@
-"""Accuracy of groups of people or joints: by visibility, by the rarity of the pose, by size."""
+"""Accuracy of groups of subjects or joints: by visibility, rarity of the pose, and size."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._checks import check_joints
+from .._utils.checks import check_joints
 from ..metrics.pck import within
 from .uncertainty import interval, resampled_ratios
 
 __all__ = ["accuracy_by", "body_size", "pose_rarity", "quartiles"]
 
 QUARTILES = ("first quarter", "second quarter", "third quarter", "fourth quarter")
-N_NEIGHBOURS = 5  # over whom the rarity of a pose is averaged
-_PEOPLE_AT_ONCE = 256
-_FEWEST = 3  # joints of a pose; of two, all are alike after centring and scaling
+N_NEIGHBOURS = 5  # over which the rarity of a pose is averaged
+_AT_ONCE = 256
+_FEWEST = 3  # joints of a pose; any two pairs of joints are equal after centring and scaling
 
 
 def accuracy_by(
@@ -34,22 +34,22 @@ def accuracy_by(
     distances : ndarray of shape (N, P)
         In units of the reference length; NaN where a joint is not scored.
     groups : int ndarray of shape (N,) or (N, P)
-        Index into `names` of each person's or each joint's group; negative for none.
+        Index into `names`, one per subject or per joint; negative for no group.
     names : sequence of str
     thresholds : sequence of float, default=(0.1, 0.2)
     n_resamples, random_state
-        As in :func:`.resampled_ratios`: all people are drawn together, whatever their group.
+        As in :func:`.resampled_ratios`; subjects are resampled across groups.
 
     Returns
     -------
     list of dict
-        For every group ``name``, ``n_people``, ``n_joints``, ``pck`` and ``interval`` by threshold; both hold None
-        where the group has no scored joint.
+        One entry per group: ``name``, ``n_people``, ``n_joints``, and the dicts ``pck`` and ``interval`` by threshold,
+        whose values are None if the group has no scored joint.
 
     Raises
     ------
     ValueError
-        If the shapes do not agree or a group has no name.
+        If the shapes disagree or a group has no name.
     """
     distances, groups = np.asarray(distances, float), np.asarray(groups)
     if groups.shape not in (distances.shape, distances.shape[:1]):
@@ -71,27 +71,27 @@ def accuracy_by(
         for index, threshold in enumerate(thresholds):
             value = 100 * hits[:, group, index].sum() / n_joints if n_joints else None
             ends = [round(float(end[group, index]), 2) for end in (low, high)]
-            entry["pck"][str(threshold)] = None if value is None else round(float(value), 2)
-            entry["interval"][str(threshold)] = None if value is None else ends
+            entry["pck"][threshold] = None if value is None else round(float(value), 2)
+            entry["interval"][threshold] = None if value is None else ends
         found.append(entry)
     return found
 
 
 def quartiles(values) -> tuple[np.ndarray, np.ndarray]:
-    """Quarter of the people to which each belongs, by a value that each has.
+    """Split subjects into quarters by a value.
 
     Parameters
     ----------
     values : ndarray of shape (N,)
-        NaN or infinite for people who belong to none.
+        Non-finite for subjects that belong to no quarter.
 
     Returns
     -------
     groups : int ndarray of shape (N,)
-        0 for the smallest values to 3 for the largest, -1 for none. Equal values are in one quarter, so that quarters
-        differ in number where many are equal.
+        From 0 (smallest values) to 3 (largest), or -1 for none. Equal values share a quarter, so quarters differ in
+        size where there are many ties.
     edges : ndarray of shape (5,)
-        Smallest value, the three quartiles, largest value; NaN where nobody has one.
+        Minimum, the three quartiles, maximum; NaN if no value is finite.
     """
     values = np.asarray(values, float)
     known = np.isfinite(values)
@@ -104,17 +104,17 @@ def quartiles(values) -> tuple[np.ndarray, np.ndarray]:
 
 
 def body_size(joints) -> np.ndarray:
-    """Longer side of the box of each person's labelled joints.
+    """Longer side of the bounding box of each subject's labelled joints.
 
     Parameters
     ----------
     joints : ndarray of shape (N, P, 3)
-        True x, y, visible.
+        True x, y, labelled.
 
     Returns
     -------
     ndarray of shape (N,)
-        In the unit of the joints; NaN for people with fewer than two labelled joints.
+        In the unit of the joints; NaN for subjects with fewer than two labelled joints.
     """
     joints = np.asarray(joints, float)
     labelled = joints[..., 2] > 0
@@ -125,33 +125,33 @@ def body_size(joints) -> np.ndarray:
 
 
 def pose_rarity(joints, training, *, n_neighbours: int = N_NEIGHBOURS) -> np.ndarray:
-    """How unlike the training poses a pose is, place and size apart.
+    """How far each pose is from the training poses, regardless of place and size.
 
     Parameters
     ----------
     joints : ndarray of shape (N, P, 3)
-        True x, y, visible of the people who are measured.
+        True x, y, labelled of the subjects to rate.
     training : ndarray of shape (M, P, 3)
-        Of those who were trained on, and not the same people. Where mirrored people were trained on, give them, too.
+        Of the training subjects, which must not overlap with `joints`. Include mirrored ones if training did.
     n_neighbours : int, default=5
-        Training poses, the nearest ones, over whose distances is averaged.
+        Number of nearest training poses to average over.
 
     Returns
     -------
     ndarray of shape (N,)
-        Mean distance to the nearest training poses, in [0, 2]; NaN for people of whom fewer than three joints are
-        labelled, or who share three with too few training poses.
+        Mean distance to the nearest training poses, in [0, 2]; NaN for subjects that have fewer than three labelled
+        joints, or share three with fewer than `n_neighbours` training poses.
 
     Raises
     ------
     ValueError
-        If the numbers of parts differ, or there are fewer training poses than neighbours.
+        If the numbers of parts differ, or there are fewer training poses than `n_neighbours`.
 
     Notes
     -----
-    Two poses are compared over the joints that both have: each is moved so that the mean of these joints is at 0, and
-    scaled so that their squares add to 1; the distance is that of the two vectors. Rotation is not removed: somebody
-    upside down is rare. Poses that share fewer than three joints are not compared, nor those whose joints coincide.
+    Two poses are compared over the joints that both have: each pose is centred on the mean of these joints and scaled
+    to unit norm; the distance is the Euclidean distance of the two vectors. Rotation is not removed, so an upside-down
+    subject is rare. Poses that share fewer than three joints, or whose joints coincide, are not compared.
     """
     joints = check_joints(joints)
     training = check_joints(training, n_parts=joints.shape[1])
@@ -159,15 +159,15 @@ def pose_rarity(joints, training, *, n_neighbours: int = N_NEIGHBOURS) -> np.nda
         raise ValueError(f"n_neighbours must be between 1 and the {len(training)} training poses; got {n_neighbours}")
     theirs = _centred(training)
     rarity = np.empty(len(joints))
-    for start in range(0, len(joints), _PEOPLE_AT_ONCE):
-        apart = _distances_of_poses(_centred(joints[start : start + _PEOPLE_AT_ONCE]), theirs)
+    for start in range(0, len(joints), _AT_ONCE):
+        apart = _distances_of_poses(_centred(joints[start : start + _AT_ONCE]), theirs)
         nearest = np.partition(apart, n_neighbours - 1, axis=1)[:, :n_neighbours]
-        rarity[start : start + _PEOPLE_AT_ONCE] = nearest.mean(1)
+        rarity[start : start + _AT_ONCE] = nearest.mean(1)
     return np.where(np.isfinite(rarity), rarity, np.nan)
 
 
 def _centred(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (N, P) as 0 or 1, and places (2, N, P), each person's mean at 0 and 0 where a joint is not labelled."""
+    """Labels (N, P) as 0 or 1, and centred places (2, N, P), which are 0 where a joint is not labelled."""
     labelled = joints[..., 2].astype(float)
     places = np.moveaxis(joints[..., :2].astype(float), -1, 0)
     mean = (places * labelled).sum(-1, keepdims=True) / np.maximum(labelled.sum(-1), 1)[..., None]
@@ -175,7 +175,7 @@ def _centred(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distances_of_poses(ours: tuple, theirs: tuple) -> np.ndarray:
-    """Distances (N, M) of all pairs of poses; infinite where a pair cannot be compared."""
+    """Distances (N, M) of all pairs of poses; infinite where two cannot be compared."""
     (a, x), (b, y) = ours, theirs
     shared = a @ b.T
     n = np.maximum(shared, 1)

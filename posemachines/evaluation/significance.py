@@ -1,4 +1,4 @@
-"""Whether one machine is better than another, or the difference may be chance: paired tests over people."""
+"""Is one machine significantly better than another? Paired tests over subjects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .uncertainty import bootstrap_difference, people_ahead
 __all__ = ["compare_machines", "holm", "wilcoxon"]
 
 LEVEL_OF_SIGNIFICANCE = 0.05
-_FEW = 12  # differences for which all signs are tried
+_FEW = 12  # differences up to which the test is exact
 
 
 def compare_machines(
@@ -23,12 +23,12 @@ def compare_machines(
     level: float = 0.95,
     random_state: int = 0,
 ) -> list[dict]:
-    """Every pair of machines at every threshold: difference, interval, and whether it may be called a win.
+    """Compare every pair of machines at every threshold: difference, interval and significance.
 
     Parameters
     ----------
     distances : dict of ndarray of shape (N, P)
-        By name of the machine: distances of the same people, as in :func:`bootstrap_interval`.
+        Distances of each machine, by name, on the same subjects, as in :func:`bootstrap_interval`.
     thresholds : sequence of float, default=(0.1, 0.2)
     n_resamples, level, random_state
         As in :func:`bootstrap_interval`.
@@ -36,11 +36,11 @@ def compare_machines(
     Returns
     -------
     list of dict
-        For a machine and each that stands before it, threshold after threshold: ``a`` (the later one), ``b``,
-        ``threshold`` (text), ``difference`` (points of `a` over `b`), ``interval``, ``p_bootstrap``, ``p_wilcoxon``,
-        ``p_holm`` (the Wilcoxon p after Holm's correction), ``family`` (over how many comparisons: all pairs times all
-        thresholds of the call), ``n_people``, and ``significant``: `p_holm` is below 0.05, the interval excludes 0, and
-        both speak for the same machine.
+        One entry per pair and threshold, each machine against those before it: ``a`` (the later one), ``b``,
+        ``threshold``, ``difference`` (`a` minus `b`, in points), ``interval``, ``p_bootstrap``, ``p_wilcoxon``,
+        ``p_holm`` (the Wilcoxon p value after Holm's correction), ``family`` (the number of comparisons corrected for:
+        all pairs times all thresholds of the call), ``n_people``, and ``significant``: `p_holm` is below 0.05, the
+        interval excludes 0, and both favour the same machine.
 
     Raises
     ------
@@ -49,9 +49,9 @@ def compare_machines(
 
     Notes
     -----
-    The two tests ask different things. The bootstrap is about the difference of the pooled PCK itself; the Wilcoxon
-    test about the differences of single people in their share of correct joints, each person counting as one. The p of
-    the bootstrap cannot be below 2 / (`n_resamples` + 1), so it is not the one that is corrected for many comparisons.
+    The two tests answer different questions. The bootstrap tests the difference of the pooled PCK; the Wilcoxon test
+    compares the share of correct joints subject by subject, all subjects weighing the same. The bootstrap's p value
+    cannot fall below 2 / (`n_resamples` + 1), so the correction for multiple comparisons uses the Wilcoxon test.
 
     References
     ----------
@@ -70,7 +70,7 @@ def compare_machines(
         some = scored > 0
         shares = ahead[some] / scored[some]
         result |= {"p_wilcoxon": wilcoxon(shares), "n_people": int(some.sum())}
-        found.append({"a": a, "b": b, "threshold": str(threshold), **result})
+        found.append({"a": a, "b": b, "threshold": threshold, **result})
         towards.append(np.sign(_signed_ranks(shares).sum()))
     corrected_ones = holm([entry["p_wilcoxon"] for entry in found])
     for entry, corrected, sign in zip(found, corrected_ones, towards, strict=True):
@@ -81,23 +81,24 @@ def compare_machines(
 
 
 def wilcoxon(differences) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test: whether differences lie evenly around 0.
+    """Two-sided p value of Wilcoxon's signed-rank test.
 
     Parameters
     ----------
     differences : ndarray of shape (N,)
-        One a person. Those of 0 are ranked with the others and then left out (Pratt's way), since many people are
+        One per subject. Zeros are ranked with the others and then dropped (Pratt's method), since many subjects are
         equally easy for both machines.
 
     Returns
     -------
     float
-        1 where all are 0, or there is none.
+        1 if all differences are 0 or there is none.
 
     Notes
     -----
-    With up to 12 differences that are not 0 all signs are tried, which is exact with ties too; with more,
-    :func:`scipy.stats.wilcoxon` is asked.
+    Up to 12 non-zero differences, the p value is exact, ties included: a permutation test over all signs
+    (:func:`scipy.stats.permutation_test`). Beyond that it is the normal approximation of :func:`scipy.stats.wilcoxon`,
+    whose ``method="exact"`` ignores ties and zeros, and whose ``PermutationMethod`` flips the signs of the zeros too.
 
     References
     ----------
@@ -110,22 +111,22 @@ def wilcoxon(differences) -> float:
     n = int(not_zero.sum())
     if n > _FEW:
         return float(stats.wilcoxon(differences, zero_method="pratt").pvalue)
-    if not n:
+    if n < 2:
         return 1.0
     ranks = _signed_ranks(differences)[not_zero]
-    sums = np.array(list(itertools.product((-1, 1), repeat=n))) @ abs(ranks)
-    return float((abs(sums) >= abs(ranks.sum()) - 1e-9).mean())
+    test = stats.permutation_test((ranks,), np.sum, permutation_type="samples", n_resamples=np.inf)
+    return float(test.pvalue)
 
 
 def _signed_ranks(differences: np.ndarray) -> np.ndarray:
-    """Rank of each difference by its size, with its sign; 0 for differences of 0, which are ranked too."""
+    """Rank of each difference by magnitude, with its sign; zeros are ranked too, and get 0."""
     from scipy import stats
 
     return np.sign(differences) * stats.rankdata(abs(differences))
 
 
 def holm(p_values) -> np.ndarray:
-    """Holm's correction of the p of several tests.
+    """Holm's correction of p values for multiple comparisons.
 
     Parameters
     ----------
@@ -134,7 +135,7 @@ def holm(p_values) -> np.ndarray:
     Returns
     -------
     ndarray of shape (K,)
-        Below 0.05 where the test may be called significant, if at most one family in twenty is to hold a wrong call.
+        A corrected p value below 0.05 is significant at a family-wise error rate of 5 %.
 
     References
     ----------

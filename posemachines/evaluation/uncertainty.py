@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap over people."""
+"""Uncertainty of a score: bootstrap over subjects."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ __all__ = [
 
 
 def resampled_ratios(hits, counts, *, n_resamples: int = 1000, random_state: int = 0) -> np.ndarray:
-    """Ratios of sums over people, as they come out when the people are drawn anew.
+    """Bootstrap ratios of sums over subjects.
 
-    A resample draws as many people as there are, with replacement; a person brings all their joints along. Any number
-    of figures is resampled at once, with the same people for all.
+    Each resample draws as many subjects as there are, with replacement, each with all of its joints. Any number of
+    ratios is resampled at once, with the same subjects for all.
 
     Parameters
     ----------
     hits : ndarray of shape (N, ...)
-        What a person adds to each numerator, e.g. the number of correct joints.
+        Contribution of each subject to the numerators, e.g. its number of correct joints.
     counts : ndarray of shape (N, ...)
-        What a person adds to each denominator; an axis may have length 1 where the denominators are the same along it.
-        People who add to none are left out before the drawing.
+        Contribution of each subject to the denominators; an axis may have length 1 if the denominators are equal along
+        it. Subjects that contribute to none are left out first.
     n_resamples : int, default=1000
-        R.
+        Number of resamples, R.
     random_state : int, default=0
-        The same number, with the same number of people, draws the same people.
+        Seed; the same seed and number of subjects draw the same subjects.
 
     Returns
     -------
@@ -42,12 +42,12 @@ def resampled_ratios(hits, counts, *, n_resamples: int = 1000, random_state: int
     Raises
     ------
     ValueError
-        If the shapes do not agree, a count is negative, or `n_resamples` is not positive.
+        If the shapes disagree, a count is negative, or `n_resamples` is not positive.
 
     Notes
     -----
-    Drawing N of N people is a multinomial weight for each, so all sums are one product of matrices. Whole numbers are
-    added exactly: in float32 where no sum can reach 2**24, in float64 otherwise.
+    A resample of N subjects is a vector of multinomial weights, so all sums are one matrix product. Integers are added
+    exactly: in float32 where no sum can reach 2**24, in float64 otherwise.
 
     References
     ----------
@@ -76,7 +76,7 @@ def resampled_ratios(hits, counts, *, n_resamples: int = 1000, random_state: int
 
 
 def _exact_type(*values: np.ndarray) -> type:
-    """The quickest type in which every sum of len(values) of the given numbers is exact, if any is."""
+    """Fastest type in which every sum of the given numbers is exact, if any is."""
     whole = all(each.dtype.kind in "bui" for each in values)
     return (
         np.float32
@@ -87,7 +87,7 @@ def _exact_type(*values: np.ndarray) -> type:
 
 @lru_cache(maxsize=1)
 def _draw_people(n_people: int, n_resamples: int, random_state: int, number: type) -> np.ndarray:
-    """How often each person stands in each resample, (n_resamples, n_people); not to be written to."""
+    """How often each resample holds each subject, (n_resamples, n_people); read-only."""
     rng = np.random.default_rng(random_state)
     drawn: np.ndarray = rng.multinomial(n_people, np.full(n_people, 1 / n_people), size=n_resamples).astype(number)
     drawn.flags.writeable = False
@@ -95,19 +95,19 @@ def _draw_people(n_people: int, n_resamples: int, random_state: int, number: typ
 
 
 def interval(resampled, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval of each resampled figure.
+    """Percentile interval of resampled values.
 
     Parameters
     ----------
     resampled : ndarray of shape (R, ...)
-        From :func:`resampled_ratios`; resamples in which a figure is NaN do not count for it.
+        From :func:`resampled_ratios`; NaN is ignored.
     level : float, default=0.95
-        Share of the resamples inside.
+        Share of the resamples inside the interval.
 
     Returns
     -------
     low, high : ndarray of shape (...)
-        NaN where a figure is NaN in every resample.
+        NaN where a value is NaN in every resample.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def interval(resampled, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
 def bootstrap_interval(
     distances, threshold: float, *, n_resamples: int = 1000, level: float = 0.95, random_state: int = 0
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the pooled PCK, drawing people and not joints.
+    """Percentile bootstrap interval of the pooled PCK, resampling subjects rather than joints.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def bootstrap_interval(
     Returns
     -------
     (low, high) : float
-        In [0, 100]; NaN when no joint is scored.
+        In [0, 100]; NaN if no joint is scored.
 
     References
     ----------
@@ -166,21 +166,20 @@ def bootstrap_interval(
 def bootstrap_difference(
     distances, other, threshold: float, *, n_resamples: int = 1000, level: float = 0.95, random_state: int = 0
 ) -> dict:
-    """Difference of two machines' pooled PCK on the same people, with its paired bootstrap interval.
+    """Difference of two machines' pooled PCK on the same subjects, with its paired bootstrap interval.
 
     Parameters
     ----------
     distances, other : ndarray of shape (N, P)
-        Of the two machines, as in :func:`bootstrap_interval`; NaN at the same places.
+        One array per machine, as in :func:`bootstrap_interval`; NaN at the same places.
     threshold, n_resamples, level, random_state
         As in :func:`bootstrap_interval`.
 
     Returns
     -------
     dict
-        ``difference`` (points of the first over the other), ``interval`` (low, high) and ``p_bootstrap``: twice the
-        share of resamples on the rarer side of 0, those at 0 on both. An interval that holds 0 says that the difference
-        may be chance.
+        ``difference`` (first minus other, in points), ``interval`` (low, high) and ``p_bootstrap``: twice the share of
+        resamples on the rarer side of 0, where those at 0 count on both sides.
 
     Raises
     ------
@@ -189,7 +188,7 @@ def bootstrap_difference(
     """
     distances, other = np.asarray(distances, float), np.asarray(other, float)
     if distances.shape != other.shape or (np.isfinite(distances) != np.isfinite(other)).any():
-        raise ValueError("the two machines were not scored on the same joints; evaluate both on the same people")
+        raise ValueError("the two machines were not scored on the same joints; evaluate both on the same subjects")
     ahead, scored = people_ahead(distances, other, threshold)
     if not scored.any():
         nan = float("nan")
@@ -205,7 +204,7 @@ def bootstrap_difference(
 
 
 def people_ahead(distances, other, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """For each person by how many correct joints the first machine is ahead, and how many are scored."""
+    """For each subject, by how many correct joints the first machine leads, and how many joints are scored."""
     distances, other = np.asarray(distances, float), np.asarray(other, float)
     ahead = within(distances, threshold).sum(1) - within(other, threshold).sum(1)
     return ahead, np.isfinite(distances).sum(1)

@@ -1,7 +1,8 @@
-"""Forest stages: image features, context features, and boosted forests that walk on them."""
+"""Forest stages: image features, context features, and boosted forests that are evaluated on the feature maps."""
 
 from .boosting import BoostedForestClassifier
 from .machine import PoseMachine
+from .settings import CellSampling, ContextFeatures
 from .stage import ForestStage
 
-__all__ = ["BoostedForestClassifier", "ForestStage", "PoseMachine"]
+__all__ = ["BoostedForestClassifier", "CellSampling", "ContextFeatures", "ForestStage", "PoseMachine"]

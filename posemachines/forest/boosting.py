@@ -14,8 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from ..progress import progress
-from . import _walking
+from .._utils.progress import progress
+from ._kernels import walking
 from .growing import cut, grow_tree, lanes
 from .trees import Forest, flatten_tree, join
 
@@ -268,7 +268,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         for number in range(len(ends)):
             roots = forest.roots[number * self.n_trees : (number + 1) * self.n_trees]
             arrays = forest.feature, forest.threshold, forest.child, roots, forest.leaves, nothing
-            scores = scores + _walking.descend(X, *arrays)
+            scores = scores + walking.descend(X, *arrays)
             yield _softmax(scores)
 
     def predict(self, X) -> np.ndarray:
@@ -302,7 +302,7 @@ def _grow_histogram(codes, edges, settings: dict[str, Any], rows, values, seed: 
         cuts = np.zeros_like(threshold)
         for node in inner:
             cuts[node] = np.searchsorted(edges[feature[node]], threshold[node])
-    return feature, threshold, child, _walking.find_leaves(codes, feature, cuts, child, 0), len(sums)
+    return feature, threshold, child, walking.find_leaves(codes, feature, cuts, child, 0), len(sums)
 
 
 def _grow_with_scikit_learn(X, settings: dict[str, Any], rows, values, seed: int):

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from . import _image
+from ._kernels import image
 from .taps import window_taps
 
 __all__ = [
@@ -83,7 +83,7 @@ def image_maps(
     """
     starts = [abs((stride - cell) // 2) for cell in cells]
     unit = math.gcd(stride, images.shape[1], images.shape[2], *cells, *starts)
-    return _image.image_maps(images, stride, np.array(cells), unit, _places(orientations, signed), _LINEAR)
+    return image.image_maps(images, stride, np.array(cells), unit, _places(orientations, signed), _LINEAR)
 
 
 @cache
@@ -106,7 +106,7 @@ def image_codes(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = CEL
     ndarray of shape (N, 13 * len(cells), H / stride, W / stride), uint8
         In 0..63; larger values than the code knows are 63.
     """
-    histogram, magnitude = N_CODES / math.sqrt(_image.CLIP), N_CODES / 16
+    histogram, magnitude = N_CODES / math.sqrt(image.CLIP), N_CODES / 16
     scale = [histogram] * 9 + [magnitude, N_CODES / 100, N_CODES / 128, N_CODES / 128]
     low = [0.0] * 11 + [-64, -64]
     root = [True] * 10 + [False] * 3
@@ -118,7 +118,7 @@ def image_codes(images: np.ndarray, *, stride: int, cells: tuple[int, ...] = CEL
     codes = np.empty((len(images), N_CHANNELS * len(cells), *shape), np.uint8)
     for start in range(0, len(images), _BATCH):  # not the maps of all people at once
         maps = image_maps(images[start : start + _BATCH], stride=stride, cells=cells)
-        codes[start : start + _BATCH] = _image.encode(maps, *bounds)
+        codes[start : start + _BATCH] = image.encode(maps, *bounds)
     return codes
 
 

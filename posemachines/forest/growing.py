@@ -5,9 +5,9 @@ from __future__ import annotations
 import joblib
 import numpy as np
 
-from ..progress import progress
-from . import _growing
-from ._lanes import LANES
+from .._utils.progress import progress
+from ._kernels import growing
+from ._kernels.lanes import LANES
 from .features import N_CODES
 from .trees import Forest, join, lay_out
 
@@ -86,7 +86,7 @@ def grow_tree(codes, edges, rows, values, seed: int, *, max_features, min_sample
     depth = _DEEPEST if max_depth is None else min(max_depth, _DEEPEST)
     limits = float(count_features(max_features, len(codes))), float(min_samples_leaf), float(depth), float(penalty)
     start = np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64 | 1)
-    nodes, sums = _growing.grow(codes, rows.copy(), values[rows], limits, N_CODES, start)
+    nodes, sums = growing.grow(codes, rows.copy(), values[rows], limits, N_CODES, start)
     feature, code, left, right = nodes.T
     threshold = code if edges is None else edges[feature, code]
     return *lay_out(feature, threshold, left, right), sums

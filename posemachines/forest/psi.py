@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from . import _context
+from ._kernels import context
 from .features import N_CODES
 from .taps import window_taps
 
@@ -64,7 +64,7 @@ def find_peaks(beliefs: np.ndarray, *, n_peaks: int = 2, radius: int = 2) -> np.
         Row, column and value, strongest first; of equal values the first in row order. Where the peaks before
         suppress the whole map, the strongest one is repeated, with value 0.
     """
-    return _context.find_peaks(beliefs, n_peaks, radius)
+    return context.find_peaks(beliefs, n_peaks, radius)
 
 
 def offset_codes(peaks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -83,7 +83,7 @@ def offset_codes(peaks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
         the cell to the peak, from the direction of x towards that of y, cut evenly (0 at the peak itself); value of
         the peak, its square root cut evenly up to 1.
     """
-    return _context.offset_codes(peaks, *_ways(*shape))
+    return context.offset_codes(peaks, *_ways(*shape))
 
 
 @cache
@@ -112,4 +112,4 @@ def smooth(beliefs: np.ndarray, sigma: float) -> np.ndarray:
     if not sigma:
         return beliefs
     weights = np.exp(-((np.arange(int(3 * sigma) + 2) / sigma) ** 2) / 2)
-    return _context.smooth(beliefs, (weights / (2 * weights.sum() - 1)).astype(np.float32))
+    return context.smooth(beliefs, (weights / (2 * weights.sum() - 1)).astype(np.float32))

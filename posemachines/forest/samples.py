@@ -19,7 +19,7 @@ def composite_joints(joints, composites) -> np.ndarray:
     Parameters
     ----------
     joints : float32 ndarray of shape (N, P, 3)
-        x, y and visible.
+        x, y and labelled.
     composites : sequence of M sequences of part indices
 
     Returns
@@ -45,7 +45,7 @@ def composite_poses(joints, composites, n_poses: int, random) -> np.ndarray:
     Parameters
     ----------
     joints : float32 ndarray of shape (N, P, 3)
-        x, y and visible.
+        x, y and labelled.
     composites : sequence of M sequences of part indices
     n_poses : int
         Clusters a composite; fewer where fewer people have all of its parts labelled.
@@ -81,7 +81,7 @@ def label_cells(joints, shape: tuple[int, int], *, stride: int, positive_radius:
     Parameters
     ----------
     joints : float32 ndarray of shape (N, P, 3)
-        x, y in pixels of the crop, and visible.
+        x, y in pixels of the crop, and labelled.
     shape : (h, w)
         Grid size, in cells.
     stride : int
@@ -117,8 +117,8 @@ def unknown_people(joints) -> np.ndarray:
     A part that is labelled in nobody is not learned and does not count. If that leaves no one, nobody is unknown:
     then background is taken anywhere off the labelled joints, for it cannot be had more cleanly.
     """
-    visible = joints[..., 2] > 0
-    unknown = (~visible & visible.any(0)).any(1)
+    labelled = joints[..., 2] > 0
+    unknown = (~labelled & labelled.any(0)).any(1)
     return np.zeros_like(unknown) if unknown.all() else unknown
 
 

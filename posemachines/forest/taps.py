@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import _context
+from ._kernels import context
 
 __all__ = ["gather", "locate", "pack", "window_taps"]
 
-REPEAT = _context.REPEAT
+REPEAT = context.REPEAT
 
 
 def window_taps(channels, offsets) -> np.ndarray:
@@ -43,7 +43,7 @@ def pack(images: np.ndarray, beliefs: np.ndarray, dense: np.ndarray, fill: np.nd
     -------
     ndarray of shape (N, L), uint8
     """
-    return _context.pack(images, beliefs, dense, fill, reach)
+    return context.pack(images, beliefs, dense, fill, reach)
 
 
 def locate(taps: np.ndarray, n_bordered: int, reach: int, shape: tuple[int, int]) -> tuple[np.ndarray, int]:
@@ -91,4 +91,4 @@ def gather(maps: np.ndarray, base: np.ndarray, pitch: int, cells: np.ndarray) ->
         In column order, which is how trees are grown fastest.
     """
     person, row, column = cells.T
-    return _context.gather(maps, base, person, row * pitch + column).T
+    return context.gather(maps, base, person, row * pitch + column).T

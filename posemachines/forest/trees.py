@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 
-from . import _walking
-from ._lanes import LANES
-from ._step import pack_nodes
+from ._kernels import walking
+from ._kernels.lanes import LANES
+from ._kernels.step import pack_nodes
 
 __all__ = ["Forest", "flatten", "flatten_tree", "join", "lay_out", "start_scores"]
 
@@ -53,7 +53,7 @@ class Forest:
 
     def scores(self, descriptors: np.ndarray) -> np.ndarray:
         """Sum of the leaf vectors (n, C) of descriptors (n, F), of any type of number; no softmax."""
-        return _walking.descend(
+        return walking.descend(
             descriptors, self.feature, self.threshold, self.child, self.roots, self.leaves, self.prior
         )
 
@@ -133,8 +133,8 @@ class Forest:
         ndarray of shape (N, C, h, w), float32
         """
         grid = (*shape, pitch, self.softmax and previous is None)
-        scores = _walking.walk(maps, bases, self.roots, self.depths, self._wide_leaves, self.prior, grid)
-        return scores if previous is None else _walking.refine(scores, previous, np.float32(FLOOR))
+        scores = walking.walk(maps, bases, self.roots, self.depths, self._wide_leaves, self.prior, grid)
+        return scores if previous is None else walking.refine(scores, previous, np.float32(FLOOR))
 
 
 def start_scores(beliefs: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..progress import progress
+from .._utils.progress import progress
 from .boosting import _LONGEST, _RAREST, BoostedForestClassifier
 from .growing import count_features
 from .trees import Forest, join, lay_out

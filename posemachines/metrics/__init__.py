@@ -1,4 +1,4 @@
-"""Measures of accuracy, in plain numpy."""
+"""Accuracy metrics for poses, in plain numpy."""
 
 from .averages import area_under_curve, average
 from .calibration import Reliability, reliability
@@ -6,16 +6,7 @@ from .coco import coco_ap
 from .errors import localisation_error, pixel_distances
 from .oks import COCO_SIGMAS, oks, oks_pairs
 from .oks_ap import AREA_RANGES, OKS_THRESHOLDS, Detections, LabelledPeople, Matches, match, oks_ap
-from .pck import (
-    box_length,
-    normalised_distances,
-    pair_length,
-    pck,
-    pck_curve,
-    pooled_pck,
-    reference_length,
-    within,
-)
+from .pck import box_length, normalised_distances, pair_length, pck, pck_curve, pooled_pck, reference_length, within
 from .pckh import head_length, pckh
 from .pcp import limb_distances, pcp
 from .pdj import PDJ_THRESHOLDS, pdj, torso_diameter

@@ -1,4 +1,4 @@
-"""Means over people and parts, and the area under a curve."""
+"""Means over subjects and parts, and the area under a curve."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ MEANS = ("pooled", "parts")
 
 
 def average(values, *, mean: str) -> float:
-    """Mean of values per person and part, NaN left out, in one of the two ways that tables use.
+    """Mean of per-joint values, ignoring NaN, in one of the two ways used in published tables.
 
     Parameters
     ----------
     values : ndarray of shape (N, P)
         NaN where a joint (or limb) is not scored.
     mean : {"pooled", "parts"}
-        Over all scored joints together, so that a part weighs as much as it is labelled; or over the means of the
-        parts, each of the same weight.
+        ``"pooled"`` averages over all scored joints, so that parts labelled more often weigh more; ``"parts"``
+        averages the means of the parts, with equal weights.
 
     Returns
     -------
     float
-        NaN when nothing is scored. A part that is never scored has no say in ``"parts"``.
+        NaN when nothing is scored. ``"parts"`` ignores parts that are never scored.
 
     Raises
     ------
     ValueError
-        If the shape is another or `mean` unknown.
+        If the shape is wrong or `mean` is unknown.
 
     Notes
     -----
-    Both agree where every joint of everybody is scored, as on LSP and FLIC. On MPII they differ by about a point:
-    ankles and knees, the hard ones, are labelled least.
+    The two agree where every joint of every subject is scored, as on LSP and FLIC. On MPII they differ by about one
+    point, because ankles and knees, which are hard, are labelled least often.
     """
     values = np.asarray(values, float)
     if values.ndim != 2:
@@ -50,32 +50,32 @@ def average(values, *, mean: str) -> float:
 
 
 def area_under_curve(thresholds, values, *, upto: float | None = None):
-    """Area under a curve of scores over thresholds, divided by the range of the thresholds.
+    """Area under a curve of scores over thresholds, normalised by the range of the thresholds.
 
     Parameters
     ----------
     thresholds : ndarray of shape (T,)
-        Rising, at least two of them.
+        At least two, strictly increasing.
     values : ndarray of shape (T,) or (T, ...)
         Scores, in percent.
     upto : float, optional
-        Ends the area at this threshold (values between two thresholds are interpolated); the last one by default.
+        Upper limit of the area; values between two thresholds are interpolated. The last threshold by default.
 
     Returns
     -------
-    float, or ndarray of the remaining axes of `values`
+    float, or ndarray with the remaining axes of `values`
         In the unit of `values`: 100 for a curve that is 100 everywhere.
 
     Raises
     ------
     ValueError
-        If the thresholds do not rise, the numbers differ, or `upto` lies outside.
+        If the thresholds do not increase, the lengths differ, or `upto` is out of range.
 
     Notes
     -----
-    Trapezoids over ``[thresholds[0], upto]``, divided by that length. This is the convention of MPII's evaluation
-    (thresholds 0, 0.01 .. 0.5 of the head), and of its LSP table (0, 0.01 .. 0.2 of the torso). AUCs over another
-    range, or with the mean of the values instead of the trapezoids, are other numbers under the same name.
+    Trapezoidal rule over ``[thresholds[0], upto]``, divided by the length of that range. This is the convention of
+    MPII's evaluation (thresholds 0, 0.01, ..., 0.5 of the head) and of its LSP table (0, 0.01, ..., 0.2 of the
+    torso). An AUC over another range, or the mean of the values instead of trapezoids, is not comparable.
 
     References
     ----------
@@ -84,9 +84,11 @@ def area_under_curve(thresholds, values, *, upto: float | None = None):
     """
     thresholds, values = np.asarray(thresholds, float), np.asarray(values, float)
     if thresholds.ndim != 1 or len(thresholds) < 2 or not (np.diff(thresholds) > 0).all():
-        raise ValueError(f"thresholds must be at least two numbers that rise; got {thresholds}")
+        raise ValueError(f"thresholds must be at least two increasing numbers; got {thresholds}")
     if values.shape[:1] != thresholds.shape:
-        raise ValueError(f"values must have one entry for each of {len(thresholds)} thresholds; got {values.shape}")
+        raise ValueError(
+            f"values must have one entry for each of the {len(thresholds)} thresholds; got shape {values.shape}"
+        )
     if upto is not None:
         if not thresholds[0] < upto <= thresholds[-1]:
             raise ValueError(f"upto must lie in ({thresholds[0]}, {thresholds[-1]}]; got {upto}")

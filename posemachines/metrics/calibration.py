@@ -1,4 +1,4 @@
-"""Calibration: whether a belief of 0.7 comes true seven times in ten."""
+"""Calibration: whether predictions with a score of 0.7 are correct seven times in ten."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ __all__ = ["Reliability", "reliability"]
 
 @dataclass(frozen=True)
 class Reliability:
-    """Scores against outcomes, in bins of the score.
+    """Mean score and success rate in each bin of the score: a reliability diagram.
 
     Attributes
     ----------
     score : ndarray of shape (B,)
-        Mean score of each bin that is not empty.
+        Mean score of each non-empty bin.
     rate : ndarray of shape (B,)
-        Share of its cases that came true.
+        Fraction of positive outcomes in each bin.
     count : int ndarray of shape (B,)
+        Number of cases in each bin.
     error : float
-        Expected calibration error: mean of ``|score - rate|``, bins weighted by their counts.
+        Expected calibration error (ECE): mean of ``|score - rate|`` over the bins, weighted by `count`.
     """
 
     score: np.ndarray
@@ -31,16 +32,16 @@ class Reliability:
 
 
 def reliability(scores, outcomes, *, n_bins: int = 10) -> Reliability:
-    """Reliability of scores in [0, 1].
+    """Compare scores in [0, 1] with the rate of positive outcomes.
 
     Parameters
     ----------
     scores : ndarray of any shape
         In [0, 1].
     outcomes : bool ndarray of the same shape
-        Whether each came true.
+        Whether each case is positive, e.g. the predicted joint is correct.
     n_bins : int, default=10
-        Bins of equal width; a score of 1 is in the last.
+        Number of bins of equal width; a score of 1 falls into the last.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def reliability(scores, outcomes, *, n_bins: int = 10) -> Reliability:
     Raises
     ------
     ValueError
-        If the shapes differ, nothing is given, a score is outside [0, 1], or there is no bin.
+        If the shapes differ or are empty, a score is outside [0, 1], or `n_bins` is less than 1.
 
     References
     ----------
@@ -57,7 +58,9 @@ def reliability(scores, outcomes, *, n_bins: int = 10) -> Reliability:
     """
     scores, outcomes = np.asarray(scores, float).ravel(), np.asarray(outcomes).ravel()
     if scores.shape != outcomes.shape or not len(scores):
-        raise ValueError(f"scores and outcomes must be as many, and some; got {len(scores)} and {len(outcomes)}")
+        raise ValueError(
+            f"scores and outcomes must have the same length, at least 1; got {len(scores)} and {len(outcomes)}"
+        )
     if not ((scores >= 0) & (scores <= 1)).all():
         raise ValueError(f"scores must lie in [0, 1]; got {scores.min()} .. {scores.max()}")
     if n_bins < 1:

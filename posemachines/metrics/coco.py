@@ -1,4 +1,4 @@
-"""COCO's average precision, computed by COCO's own code."""
+"""COCO's keypoint average precision, computed by its reference implementation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def coco_ap(
     sigmas=COCO_SIGMAS,
     area_range: tuple[float, float] = AREA_RANGES["all"],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Average precision and recall at every threshold of OKS, through ``pycocotools``.
+    """Average precision and recall at each OKS threshold, computed by ``pycocotools``.
 
     Parameters
     ----------
@@ -29,21 +29,21 @@ def coco_ap(
     people : LabelledPeople
     sigmas : sequence of P floats
     area_range : (float, float)
-        In square pixels.
+        Areas of the people to score, in square pixels.
 
     Returns
     -------
     precision, recall : ndarray of shape (T,)
-        In percent; NaN where there is nobody to find.
+        In percent; NaN where no person is to be scored.
 
     Raises
     ------
     ImportError
-        If pycocotools is missing; :func:`oks_ap` computes the same without.
+        If pycocotools is not installed; :func:`oks_ap` computes the same without it.
 
     References
     ----------
-    .. [1] Lin et al., "Microsoft COCO: common objects in context", ECCV 2014, and its keypoint evaluation.
+    .. [1] Lin et al., "Microsoft COCO: common objects in context", ECCV 2014, and the code of its keypoint evaluation.
     """
     try:
         from pycocotools.coco import COCO
@@ -53,7 +53,7 @@ def coco_ap(
 
     images = [{"id": int(index)} for index in range(len(np.unique(people.images)))]
     numbers = np.unique(people.images)
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints as it goes
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
         truth, results = COCO(), COCO()
         truth.dataset = {"images": images, "categories": [{"id": 1}], "annotations": _truths(people, numbers)}
         results.dataset = {"images": images, "categories": [{"id": 1}], "annotations": _results(detections, numbers)}
@@ -73,7 +73,7 @@ def coco_ap(
 def _truths(people: LabelledPeople, numbers: np.ndarray) -> list[dict[str, Any]]:
     return [
         {
-            "id": index + 1,  # an id of 0 would read as "not matched"
+            "id": index + 1,  # pycocotools takes the id 0 for "not matched"
             "image_id": int(np.searchsorted(numbers, people.image[index])),
             "category_id": 1,
             "keypoints": people.joints[index].ravel().tolist(),

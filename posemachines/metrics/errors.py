@@ -1,23 +1,25 @@
-"""How far off predictions are, in pixels or in units of the person."""
+"""Localisation errors, in pixels or relative to the subject's size."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from .._utils.deprecation import renamed_keyword
 from .averages import average
 from .pck import normalised_distances
 
 __all__ = ["localisation_error", "pixel_distances"]
 
 
-def pixel_distances(predicted, truth, *, visible=None) -> np.ndarray:
-    """Distance of each prediction from the truth, in pixels.
+@renamed_keyword(visible="labelled")
+def pixel_distances(predicted, truth, *, labelled=None) -> np.ndarray:
+    """Distance between each prediction and the ground truth, in pixels.
 
     Parameters
     ----------
     predicted, truth : ndarray of shape (N, P, 2)
-        x, y in one frame, in pixels.
-    visible : bool ndarray of shape (N, P), optional
+        Joint (x, y), in pixels of the same frame.
+    labelled : bool ndarray of shape (N, P), optional
         Joints to score; all of them by default.
 
     Returns
@@ -30,20 +32,20 @@ def pixel_distances(predicted, truth, *, visible=None) -> np.ndarray:
     ValueError
         If shapes disagree or a scored coordinate is not finite.
     """
-    return normalised_distances(predicted, truth, np.ones(len(np.asarray(predicted))), visible=visible)
+    return normalised_distances(predicted, truth, np.ones(len(np.asarray(predicted))), labelled=labelled)
 
 
 def localisation_error(distances, *, mean: str = "pooled", statistic: str = "mean") -> float:
-    """Mean or median error of joints.
+    """Mean or median error of the joints.
 
     Parameters
     ----------
     distances : ndarray of shape (N, P)
         From :func:`pixel_distances`, or from :func:`normalised_distances`; NaN where a joint is not scored.
     mean : {"pooled", "parts"}
-        The statistic of all joints together, or the mean of each part's.
+        Whether to pool all joints, or to average the statistics of the parts.
     statistic : {"mean", "median"}
-        Of the distances.
+        Statistic of the distances.
 
     Returns
     -------
@@ -53,12 +55,13 @@ def localisation_error(distances, *, mean: str = "pooled", statistic: str = "mea
     Raises
     ------
     ValueError
-        If the shape is another or a choice unknown.
+        If the shape is wrong, or `mean` or `statistic` is unknown.
 
     Notes
     -----
-    One joint on another person is off by hundreds of pixels: a mean speaks of the misses, a median of the hits.
-    Errors in pixels compare only within one set of photos; normalise where people differ in size.
+    A joint placed on the wrong person is off by hundreds of pixels, so the mean is dominated by misses and the median
+    by hits. Errors in pixels are comparable only within one set of photos; normalise them where subjects differ in
+    size.
     """
     if statistic not in ("mean", "median"):
         raise ValueError(f"statistic must be 'mean' or 'median'; got {statistic!r}")
@@ -68,6 +71,6 @@ def localisation_error(distances, *, mean: str = "pooled", statistic: str = "mea
     if mean == "parts":
         medians = [np.median(column[~np.isnan(column)]) for column in distances.T if not np.isnan(column).all()]
         return float(np.mean(medians)) if medians else float("nan")
-    average(distances[:0], mean=mean)  # refuses an unknown choice
+    average(distances[:0], mean=mean)  # rejects an unknown `mean`
     scored = distances[~np.isnan(distances)]
     return float(np.median(scored)) if len(scored) else float("nan")

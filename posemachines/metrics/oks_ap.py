@@ -1,4 +1,4 @@
-"""Average precision over object keypoint similarity, for several people an image."""
+"""Average precision (AP) over object keypoint similarity, for images with several people."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .oks import COCO_SIGMAS, oks_pairs
 __all__ = ["AREA_RANGES", "OKS_THRESHOLDS", "Detections", "LabelledPeople", "Matches", "match", "oks_ap"]
 
 OKS_THRESHOLDS = tuple(float(value) for value in np.linspace(0.5, 0.95, 10))
-"""0.5, 0.55 .. 0.95."""
+"""COCO's thresholds: 0.5, 0.55, ..., 0.95."""
 
 AREA_RANGES = {"all": (0.0, 1e10), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
-"""COCO's sizes of people, in square pixels, both ends inclusive; it has no small ones with keypoints."""
+"""COCO's ranges of area, in square pixels, both ends inclusive; its small people have no keypoints."""
 
 _RECALLS = np.linspace(0, 1, 101)
 _MAX_DETECTIONS = 20
@@ -22,27 +22,27 @@ _MAX_DETECTIONS = 20
 
 @dataclass(frozen=True)
 class LabelledPeople:
-    """The truth of several people an image.
+    """Ground truth for images with several people.
 
     Parameters
     ----------
     image : ndarray of shape (G,)
-        The image that each person is on.
+        Image of each person.
     joints : ndarray of shape (G, P, 3)
         x, y and COCO's v: 0 not labelled, 1 labelled but occluded, 2 visible.
     areas : ndarray of shape (G,)
-        Of the segments, in square pixels.
+        Areas of the segments, in square pixels.
     boxes : ndarray of shape (G, 4)
         x, y, width, height.
     crowd : bool ndarray of shape (G,)
-        Groups: never scored, and any number of predictions may fall on them unpunished.
+        Whether the annotation is of a crowd, which is never scored and may match any number of predictions.
     images : ndarray of shape (I,)
-        All images, those without people too.
+        All images, including those without people.
 
     Raises
     ------
     ValueError
-        If the numbers differ or an image of a person is not among `images`.
+        If the lengths differ or the image of a person is not among `images`.
     """
 
     image: np.ndarray
@@ -64,31 +64,31 @@ class LabelledPeople:
         }
         for what, number in shapes.items():
             if number != count:
-                raise ValueError(f"{what} is for {number} people but image for {count}; they must agree")
+                raise ValueError(f"{what} has {number} people but image has {count}; they must agree")
         if not np.isin(self.image, self.images).all():
-            raise ValueError("a labelled person is on an image that is not among `images`")
+            raise ValueError("the image of a labelled person is not among `images`")
 
 
 @dataclass(frozen=True)
 class Detections:
-    """Predicted people, several an image.
+    """Predicted poses for images with several people.
 
     Parameters
     ----------
     image : ndarray of shape (D,)
-        The image that each one is on.
+        Image of each pose.
     joints : ndarray of shape (D, P, 2)
         x, y in pixels of the photo.
     scores : ndarray of shape (D,)
-        Higher is surer.
+        Confidence of each pose; higher is better.
     areas : ndarray of shape (D,), optional
-        In square pixels; those of the boxes of the joints by default. They decide only whether an unmatched
-        prediction is out of a range of sizes.
+        Area of each pose, in square pixels; that of the bounding box of its joints by default. It only decides
+        whether an unmatched prediction lies outside the range of areas being scored.
 
     Raises
     ------
     ValueError
-        If the numbers differ or a value is not finite.
+        If the lengths differ or a value is not finite.
     """
 
     image: np.ndarray
@@ -101,7 +101,7 @@ class Detections:
             raise ValueError(f"joints must be (D, P, 2); got {self.joints.shape}")
         if not len(self.image) == len(self.joints) == len(self.scores):
             raise ValueError(
-                f"{len(self.image)} images, {len(self.joints)} poses and {len(self.scores)} scores disagree"
+                f"{len(self.image)} image entries, {len(self.joints)} poses and {len(self.scores)} scores disagree"
             )
         if not (np.isfinite(self.joints).all() and np.isfinite(self.scores).all()):
             raise ValueError("a predicted pose has a coordinate or a score that is not finite")
@@ -112,16 +112,16 @@ class Detections:
 
 @dataclass(frozen=True)
 class Matches:
-    """Which predictions found somebody, at every threshold of OKS; ordered by falling score.
+    """Predictions matched to people at each OKS threshold, in order of descending score.
 
     Attributes
     ----------
     image : int ndarray of shape (D,)
-        Index of the image of each prediction that was looked at.
+        Index of the image of each prediction that was kept.
     found, ignored : bool ndarray of shape (T, D)
-        Whether it matches a person; whether it counts neither for nor against.
+        Whether the prediction matches a person; whether it is ignored, counting as neither hit nor miss.
     n_people : int ndarray of shape (I,)
-        People to find on each image.
+        Number of people to be scored in each image.
     """
 
     image: np.ndarray
@@ -139,7 +139,7 @@ def match(
     area_range: tuple[float, float] = AREA_RANGES["all"],
     max_detections: int = _MAX_DETECTIONS,
 ) -> Matches:
-    """Give each prediction, surest first, the most similar person of its image who is still free.
+    """Match predictions, in order of descending score, to the most similar unmatched person of their image.
 
     Parameters
     ----------
@@ -147,11 +147,11 @@ def match(
     people : LabelledPeople
     sigmas : sequence of P floats
     thresholds : sequence of T floats
-        Of OKS; inclusive.
+        OKS thresholds, inclusive.
     area_range : (float, float)
-        People of other sizes are not scored.
+        People with areas outside this range are not scored.
     max_detections : int, default=20
-        The surest ones of each image.
+        Only this many predictions with the highest scores are kept per image.
 
     Returns
     -------
@@ -160,13 +160,17 @@ def match(
     Raises
     ------
     ValueError
-        If the numbers of parts differ, or a prediction is on an image that the truth does not know.
+        If the numbers of parts differ, or the image of a prediction is not in the ground truth.
     """
     if detections.joints.shape[1] != people.joints.shape[1]:
-        raise ValueError(f"predictions have {detections.joints.shape[1]} parts, the truth {people.joints.shape[1]}")
+        raise ValueError(
+            f"predictions have {detections.joints.shape[1]} parts, the ground truth {people.joints.shape[1]}"
+        )
     if not np.isin(detections.image, people.images).all():
         unknown = detections.image[~np.isin(detections.image, people.images)][0]
-        raise ValueError(f"a prediction is on image {unknown}, which the truth does not have; give results of this set")
+        raise ValueError(
+            f"a prediction is for image {unknown}, which is not in the ground truth; are they of the same data set?"
+        )
     images = np.unique(people.images)
     assert detections.areas is not None
     low, high = area_range
@@ -199,24 +203,24 @@ def match(
 
 
 def _groups(values, images) -> list[np.ndarray]:
-    """Indices of the rows of each image, in their order."""
+    """Row indices of each image, in the original order."""
     order = np.argsort(values, kind="stable")
     bounds = np.searchsorted(values[order], images), np.searchsorted(values[order], images, side="right")
     return [order[start:end] for start, end in zip(*bounds, strict=True)]
 
 
 def _match_image(similar, skipped, crowd, thresholds) -> tuple[np.ndarray, np.ndarray]:
-    """(found, ignored), each (T, D), for predictions by falling score and people with the skipped ones last."""
+    """(found, ignored), each (T, D); predictions are in descending order of score, skipped people come last."""
     n_detections, n_true = similar.shape
     found, ignored = np.zeros((2, len(thresholds), n_detections), bool)
     for level, threshold in enumerate(thresholds):
         taken = np.zeros(n_true, bool)
         for detection in range(n_detections):
             free = (~taken | crowd) & (similar[detection] >= min(threshold, 1 - 1e-10))
-            for group in (free & ~skipped, free & skipped):  # a person who counts goes before one who does not
+            for group in (free & ~skipped, free & skipped):  # people who are scored take precedence
                 if group.any():
                     candidates = np.where(group, similar[detection], -1)
-                    best = n_true - 1 - int(np.argmax(candidates[::-1]))  # of equals the last, as COCO has it
+                    best = n_true - 1 - int(np.argmax(candidates[::-1]))  # the last of equals, as in COCO
                     taken[best], found[level, detection] = True, True
                     ignored[level, detection] = skipped[best]
                     break
@@ -224,40 +228,41 @@ def _match_image(similar, skipped, crowd, thresholds) -> tuple[np.ndarray, np.nd
 
 
 def oks_ap(matches: Matches, weights=None) -> tuple[np.ndarray, np.ndarray]:
-    """Average precision and recall at every threshold of OKS.
+    """Average precision and recall at each OKS threshold.
 
     Parameters
     ----------
     matches : Matches
         From :func:`match`.
     weights : ndarray of shape (I,), optional
-        How often each image counts: a resample of the images for an interval. Once by default.
+        Number of times each image counts, e.g. in a bootstrap resample; 1 by default.
 
     Returns
     -------
     precision, recall : ndarray of shape (T,)
-        In percent; the mean of the first is AP, of the second AR. NaN where there is nobody to find.
+        In percent; the means over the thresholds are AP and AR. NaN where no person is to be scored.
 
     Raises
     ------
     ValueError
-        If there is not one weight an image.
+        If `weights` does not have one value per image.
 
     Notes
     -----
-    COCO's rules: the precision is made monotone and read at 101 recalls; at most 20 predictions an image; people
-    without labelled joints, crowds, and people outside of the range of sizes neither count nor punish. Scores order
-    the predictions of *all* images, so a machine's scores must compare across images. Every image of the set must be
-    in the truth, those without people too. :func:`coco_ap` computes the same with COCO's own code.
+    COCO's rules: precision is made monotone and read at 101 values of recall; at most 20 predictions per image are
+    kept; crowds, people without labelled joints and people outside the range of areas are ignored, as are the
+    predictions matched to them. Predictions are ranked by score over *all* images, so scores must be comparable
+    across images. The ground truth must include every image of the set, even without people.
+    :func:`coco_ap` computes the same with COCO's reference implementation.
 
     References
     ----------
-    .. [1] Lin et al., "Microsoft COCO: common objects in context", ECCV 2014, and its keypoint evaluation.
+    .. [1] Lin et al., "Microsoft COCO: common objects in context", ECCV 2014, and the code of its keypoint evaluation.
     """
     n_images = len(matches.n_people)
     weights = np.ones(n_images) if weights is None else np.asarray(weights, float)
     if weights.shape != (n_images,):
-        raise ValueError(f"weights must be ({n_images},), one an image; got {weights.shape}")
+        raise ValueError(f"weights must be ({n_images},), one per image; got {weights.shape}")
     n_people = float((weights * matches.n_people).sum())
     n_levels = len(matches.found)
     if not n_people:

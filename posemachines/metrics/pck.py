@@ -1,9 +1,10 @@
-"""Percentage of correct keypoints."""
+"""Percentage of correct keypoints (PCK); a keypoint is what this library calls a joint."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from .._utils.deprecation import renamed_keyword
 from ..skeleton import Skeleton
 
 __all__ = [
@@ -19,11 +20,11 @@ __all__ = [
 ]
 
 AT_THRESHOLD = 1e-9
-"""What a normalised distance may exceed a threshold by and still be at it: rounding, not pixels."""
+"""Tolerance for rounding: a normalised distance may exceed the threshold by this much and still count."""
 
 
 def within(distances, threshold) -> np.ndarray:
-    """Whether normalised distances are at most a threshold; NaN is not.
+    """Whether normalised distances are at most a threshold; False for NaN.
 
     Parameters
     ----------
@@ -38,66 +39,66 @@ def within(distances, threshold) -> np.ndarray:
 
     Notes
     -----
-    Thresholds are inclusive, and 0.6 px of 3 px is at 0.2 although the quotient's last digit may fall on either
-    side: distances up to :data:`AT_THRESHOLD` above the threshold count. That is a billionth of a torso, far below
-    anything labelled, so no published figure depends on it.
+    Thresholds are inclusive. A distance of 0.6 px with a reference length of 3 px is exactly 0.2, but the
+    floating-point quotient may be slightly larger, so distances up to :data:`AT_THRESHOLD` above the threshold count.
+    That is a billionth of a torso, far less than the precision of any label, so no published figure depends on it.
     """
     return np.asarray(distances, float) <= np.asarray(threshold, float) + AT_THRESHOLD
 
 
 def pair_length(joints, first: int, second: int) -> np.ndarray:
-    """Distance between two joints of each person: a torso, a shoulder width, the tips of a wing.
+    """Distance between two joints of each subject, such as the length of the torso or of a wing.
 
     Parameters
     ----------
     joints : ndarray of shape (N, P, 3) or (N, P, 2)
-        True x, y and visible; without the third column a joint is labelled where it is finite.
+        Ground-truth x, y and labelled; without the third column, finite joints count as labelled.
     first, second : int
         Indices of the two parts.
 
     Returns
     -------
     ndarray of shape (N,), float64
-        In the unit of the joints; NaN where an end is not labelled or both stand on one point.
+        In the unit of the joints; NaN where a joint is not labelled or the two coincide.
 
     Raises
     ------
     ValueError
-        If the joints have another shape or lack one of the parts.
+        If `joints` has the wrong shape or does not have one of the parts.
 
     Notes
     -----
-    Left shoulder to right hip and right shoulder to left hip differ by up to half a point of PCK on LSP: a report
-    has to say which one it took.
+    On LSP, left shoulder to right hip and right shoulder to left hip differ by up to half a point of PCK, so a report
+    has to say which one was used.
     """
     joints, labelled = _labelled(joints)
     for part in (first, second):
         if not 0 <= part < joints.shape[1]:
-            raise ValueError(f"joints has parts 0..{joints.shape[1] - 1}; part {part} cannot be an end of the pair")
+            raise ValueError(f"joints has parts 0..{joints.shape[1] - 1}; there is no part {part}")
     known = labelled[:, first] & labelled[:, second]
     length = np.linalg.norm(joints[:, first, :2] - joints[:, second, :2], axis=-1)
     return np.where(known & (length > 0), length, np.nan)
 
 
 def box_length(joints, *, side: str = "longer") -> np.ndarray:
-    """Length of the box of each person's labelled joints.
+    """Size of the bounding box of each subject's labelled joints.
 
     Parameters
     ----------
     joints : ndarray of shape (N, P, 3) or (N, P, 2)
-        As :func:`pair_length` takes them.
+        As in :func:`pair_length`.
     side : {"longer", "diagonal"}
-        Longer side of the box (as in Yang and Ramanan's PCK), or its diagonal.
+        The longer side of the box (as in Yang and Ramanan's PCK), or its diagonal.
 
     Returns
     -------
     ndarray of shape (N,), float64
-        In the unit of the joints; NaN for people with fewer than two labelled joints.
+        In the unit of the joints; NaN for subjects with fewer than two labelled joints.
 
     Raises
     ------
     ValueError
-        If the joints have another shape or `side` is unknown.
+        If `joints` has the wrong shape or `side` is unknown.
     """
     if side not in ("longer", "diagonal"):
         raise ValueError(f"side must be 'longer' or 'diagonal'; got {side!r}")
@@ -111,43 +112,44 @@ def box_length(joints, *, side: str = "longer") -> np.ndarray:
 
 
 def reference_length(joints, skeleton: Skeleton) -> np.ndarray:
-    """Length of each person by which distances are divided.
+    """Reference length of each subject, by which distances are divided.
 
     Parameters
     ----------
     joints : ndarray of shape (N, P, 3)
-        True x, y, visible.
+        Ground-truth x, y and labelled.
     skeleton : Skeleton
-        Its `reference` pair is measured (the torso: left shoulder to right hip); without one, the longer side of
-        the box of the labelled joints is.
+        The length is that between the joints of its `reference` pair (the torso: left shoulder to right hip);
+        without one, it is the longer side of the bounding box of the labelled joints.
 
     Returns
     -------
     ndarray of shape (N,), float64
-        In the unit of the joints; NaN where it cannot be measured: such people are left out of PCK.
+        In the unit of the joints; NaN where it cannot be measured; such subjects are not scored.
     """
     return box_length(joints) if skeleton.reference is None else pair_length(joints, *skeleton.reference)
 
 
 def _labelled(joints) -> tuple[np.ndarray, np.ndarray]:
-    """Joints as floats and which of them are labelled."""
+    """Joints as floats, and which of them are labelled."""
     joints = np.asarray(joints, float)
     if joints.ndim != 3 or joints.shape[-1] not in (2, 3):
-        raise ValueError(f"joints must be (N, P, 3): x, y, visible; got shape {joints.shape}")
+        raise ValueError(f"joints must be (N, P, 3): x, y, labelled; got shape {joints.shape}")
     labelled = joints[..., 2] > 0 if joints.shape[-1] == 3 else np.isfinite(joints).all(-1)
     return joints, labelled
 
 
-def normalised_distances(predicted, truth, scale, *, visible=None) -> np.ndarray:
-    """Distance of each prediction from the truth, in units of each person's scale.
+@renamed_keyword(visible="labelled")
+def normalised_distances(predicted, truth, scale, *, labelled=None) -> np.ndarray:
+    """Distance between each prediction and the ground truth, relative to the subject's reference length.
 
     Parameters
     ----------
     predicted, truth : ndarray of shape (N, P, 2)
-        x, y in one frame, in pixels.
+        Joint (x, y), in pixels of the same frame.
     scale : ndarray of shape (N,)
-        Reference length of each person, in pixels; NaN leaves the person out.
-    visible : bool ndarray of shape (N, P), optional
+        Reference length of each subject, in pixels; NaN excludes the subject.
+    labelled : bool ndarray of shape (N, P), optional
         Joints to score; all of them by default.
 
     Returns
@@ -164,16 +166,16 @@ def normalised_distances(predicted, truth, scale, *, visible=None) -> np.ndarray
     if predicted.ndim != 3 or predicted.shape[-1] != 2 or predicted.shape != truth.shape:
         raise ValueError(f"predicted and truth must both be (N, P, 2); got {predicted.shape} and {truth.shape}")
     if scale.shape != predicted.shape[:1]:
-        raise ValueError(f"scale must be ({len(predicted)},), one length a person; got {scale.shape}")
+        raise ValueError(f"scale must be ({len(predicted)},), one length per subject; got {scale.shape}")
     if np.isinf(scale).any() or (scale <= 0).any():
-        raise ValueError("every scale must be positive and finite, or NaN to leave the person out")
+        raise ValueError("every scale must be positive and finite, or NaN to exclude the subject")
     shape = predicted.shape[:2]
-    scored = np.ones(shape, bool) if visible is None else np.asarray(visible).astype(bool)
+    scored = np.ones(shape, bool) if labelled is None else np.asarray(labelled).astype(bool)
     if scored.shape != shape:
-        raise ValueError(f"visible must be {shape}; got {scored.shape}")
+        raise ValueError(f"labelled must be {shape}; got {scored.shape}")
     scored = scored & np.isfinite(scale)[:, None]
     if not (np.isfinite(predicted[scored]).all() and np.isfinite(truth[scored]).all()):
-        raise ValueError("a scored joint has a coordinate that is not finite; mark it as not visible")
+        raise ValueError("a scored joint has a coordinate that is not finite; mark it as not labelled")
     distance = np.full(shape, np.nan)
     distance[scored] = (np.linalg.norm(predicted - truth, axis=-1) / np.where(np.isfinite(scale), scale, 1)[:, None])[
         scored
@@ -181,7 +183,8 @@ def normalised_distances(predicted, truth, scale, *, visible=None) -> np.ndarray
     return distance
 
 
-def pck(predicted, truth, scale, *, threshold: float = 0.2, visible=None) -> np.ndarray:
+@renamed_keyword(visible="labelled")
+def pck(predicted, truth, scale, *, threshold: float = 0.2, labelled=None) -> np.ndarray:
     """Percentage of correct keypoints, part by part.
 
     A part is correct when ``distance <= threshold * scale`` (inclusive).
@@ -189,12 +192,12 @@ def pck(predicted, truth, scale, *, threshold: float = 0.2, visible=None) -> np.
     Parameters
     ----------
     predicted, truth : ndarray of shape (N, P, 2)
-        Joint (x, y), in pixels of one frame.
+        Joint (x, y), in pixels of the same frame.
     scale : ndarray of shape (N,)
-        Reference length of each person, in pixels (torso for PCK, head for PCKh); NaN leaves the person out.
+        Reference length of each subject, in pixels (torso for PCK, head for PCKh); NaN excludes the subject.
     threshold : float, default=0.2
         Fraction of `scale`.
-    visible : bool ndarray of shape (N, P), optional
+    labelled : bool ndarray of shape (N, P), optional
         Joints to score; all of them by default.
 
     Returns
@@ -209,24 +212,25 @@ def pck(predicted, truth, scale, *, threshold: float = 0.2, visible=None) -> np.
 
     Notes
     -----
-    The length decides the figure: the box of Yang and Ramanan, the torso of the LSP and FLIC tables and the head of
-    MPII (:func:`pckh`) give numbers that must not be compared. :func:`pair_length`, :func:`box_length` and
-    :func:`head_length` measure them. Exactly at the threshold counts (:func:`within`).
+    The result depends strongly on the reference length: PCK relative to the box (Yang and Ramanan), to the torso (the
+    tables of LSP and FLIC) and to the head (MPII, :func:`pckh`) are not comparable. :func:`pair_length`,
+    :func:`box_length` and :func:`head_length` measure these lengths. A distance exactly at the threshold counts as
+    correct (see :func:`within`).
 
     References
     ----------
     .. [1] Yang and Ramanan, "Articulated human detection with flexible mixtures of parts", TPAMI 2013.
     """
-    return pck_curve(normalised_distances(predicted, truth, scale, visible=visible), [threshold])[0]
+    return pck_curve(normalised_distances(predicted, truth, scale, labelled=labelled), [threshold])[0]
 
 
 def pck_curve(distances, thresholds) -> np.ndarray:
-    """PCK at several thresholds from :func:`normalised_distances`.
+    """PCK at several thresholds.
 
     Parameters
     ----------
     distances : ndarray of shape (N, P)
-        NaN where a joint is not scored.
+        From :func:`normalised_distances`; NaN where a joint is not scored.
     thresholds : sequence of T floats
 
     Returns
@@ -241,6 +245,6 @@ def pck_curve(distances, thresholds) -> np.ndarray:
 
 
 def pooled_pck(distances, threshold: float) -> float:
-    """PCK over all scored joints together, in [0, 100]; NaN when none is scored."""
+    """PCK over all scored joints, pooled, in [0, 100]; NaN when none is scored."""
     scored = np.isfinite(distances)
     return float(100 * within(distances[scored], threshold).mean()) if scored.any() else float("nan")

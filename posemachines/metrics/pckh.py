@@ -1,15 +1,16 @@
-"""Percentage of correct keypoints relative to the head."""
+"""Percentage of correct keypoints relative to the size of the head (PCKh)."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from .._utils.deprecation import renamed_keyword
 from .pck import pck
 
 __all__ = ["HEAD_SHARE", "head_length", "pckh"]
 
 HEAD_SHARE = 0.6
-"""Share of the diagonal of MPII's head box that counts as the length of the head."""
+"""Length of the head, as a fraction of the diagonal of MPII's head box."""
 
 
 def head_length(boxes, *, share: float = HEAD_SHARE) -> np.ndarray:
@@ -18,23 +19,24 @@ def head_length(boxes, *, share: float = HEAD_SHARE) -> np.ndarray:
     Parameters
     ----------
     boxes : ndarray of shape (N, 4)
-        Two opposite corners x1, y1, x2, y2 in pixels of the photo, as in MPII's annotation.
+        Two opposite corners x1, y1, x2, y2 in pixels of the photo, as in MPII's annotations.
     share : float, default=0.6
-        Of the diagonal.
+        Fraction of the diagonal.
 
     Returns
     -------
     ndarray of shape (N,), float64
-        In pixels; NaN where the box is not finite or has no extent.
+        In pixels; NaN where the box is not finite or is empty.
 
     Raises
     ------
     ValueError
-        If the shape is another or `share` is not positive.
+        If the shape is wrong or `share` is not positive.
 
     Notes
     -----
-    The factor belongs to the definition: without it PCKh rises by many points. Corners, not x, y, width, height.
+    The factor is part of the definition; without it PCKh is many points higher. Note that `boxes` holds corners, not
+    x, y, width, height.
 
     References
     ----------
@@ -50,18 +52,19 @@ def head_length(boxes, *, share: float = HEAD_SHARE) -> np.ndarray:
     return np.where(np.isfinite(length) & (length > 0), length, np.nan)
 
 
-def pckh(predicted, truth, head, *, threshold: float = 0.5, visible=None) -> np.ndarray:
-    """Percentage of correct keypoints within a share of the head's length, part by part.
+@renamed_keyword(visible="labelled")
+def pckh(predicted, truth, head, *, threshold: float = 0.5, labelled=None) -> np.ndarray:
+    """Percentage of keypoints within a fraction of the head's length, part by part.
 
     Parameters
     ----------
     predicted, truth : ndarray of shape (N, P, 2)
-        Joint (x, y), in pixels of one frame.
+        Joint (x, y), in pixels of the same frame.
     head : ndarray of shape (N,)
-        :func:`head_length`, in pixels of that frame; NaN leaves the person out.
+        Length of each head (:func:`head_length`), in pixels of that frame; NaN excludes the subject.
     threshold : float, default=0.5
-        Inclusive.
-    visible : bool ndarray of shape (N, P), optional
+        Fraction of the head's length; inclusive.
+    labelled : bool ndarray of shape (N, P), optional
         Joints to score; all of them by default.
 
     Returns
@@ -76,12 +79,12 @@ def pckh(predicted, truth, head, *, threshold: float = 0.5, visible=None) -> np.
 
     Notes
     -----
-    MPII's tables pool all labelled joints but the pelvis and the thorax. In MPII's files a joint at (0, 0) is not
-    labelled; scored as if it were, it costs or gives points that mean nothing.
+    MPII's tables pool all labelled joints except the pelvis and the thorax. In MPII's files a joint at (0, 0) is not
+    labelled and must not be scored.
 
     References
     ----------
     .. [1] Andriluka, Pishchulin, Gehler and Schiele, "2D human pose estimation: new benchmark and state of the art
        analysis", CVPR 2014.
     """
-    return pck(predicted, truth, head, threshold=threshold, visible=visible)
+    return pck(predicted, truth, head, threshold=threshold, labelled=labelled)

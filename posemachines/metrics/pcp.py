@@ -1,38 +1,40 @@
-"""Percentage of correct parts: limbs, not joints."""
+"""Percentage of correct parts (PCP), where a part is a limb, not a joint."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from .._utils.deprecation import renamed_keyword
 from .pck import pck_curve
 
 __all__ = ["limb_distances", "pcp"]
 
 
-def limb_distances(predicted, truth, limbs, *, strict: bool = True, visible=None) -> np.ndarray:
-    """Distance of each predicted limb from the true one, in units of the true limb's length.
+@renamed_keyword(visible="labelled")
+def limb_distances(predicted, truth, limbs, *, strict: bool = True, labelled=None) -> np.ndarray:
+    """Distance between each predicted limb and the true one, relative to the true limb's length.
 
     Parameters
     ----------
     predicted, truth : ndarray of shape (N, P, 2)
-        Joint (x, y), in pixels of one frame.
+        Joint (x, y), in pixels of the same frame.
     limbs : sequence of L pairs of int
         The two ends of each limb.
     strict : bool, default=True
-        The larger of the two ends' distances; otherwise (loose) their mean.
-    visible : bool ndarray of shape (N, P), optional
-        Joints that are labelled; all of them by default. A limb is scored where both of its ends are.
+        Take the larger of the distances of the two ends; otherwise (loose) their mean.
+    labelled : bool ndarray of shape (N, P), optional
+        Labelled joints; all of them by default. A limb is scored where both of its ends are labelled.
 
     Returns
     -------
     ndarray of shape (N, L)
-        NaN where the limb is not scored or has no length. Every measure of distances takes it:
-        :func:`pck_curve`, :func:`average`.
+        NaN where the limb is not scored or has zero length. It can be passed to :func:`pck_curve` and
+        :func:`average`.
 
     Raises
     ------
     ValueError
-        If shapes disagree, a limb is no pair of parts, or a scored coordinate is not finite.
+        If shapes disagree, a limb is not a pair of parts, or a scored coordinate is not finite.
     """
     predicted, truth = np.asarray(predicted, float), np.asarray(truth, float)
     if predicted.ndim != 3 or predicted.shape[-1] != 2 or predicted.shape != truth.shape:
@@ -40,19 +42,19 @@ def limb_distances(predicted, truth, limbs, *, strict: bool = True, visible=None
     n_parts = predicted.shape[1]
     ends = np.asarray(limbs)
     if ends.ndim != 2 or ends.shape[1] != 2 or ends.dtype.kind not in "iu":
-        raise ValueError(f"limbs must be pairs of indices of parts, (L, 2); got {limbs!r}")
+        raise ValueError(f"limbs must be pairs of part indices, (L, 2); got {limbs!r}")
     if ends.min() < 0 or ends.max() >= n_parts:
-        raise ValueError(f"joints has parts 0..{n_parts - 1}, but limbs names {ends.min()}..{ends.max()}")
-    labelled = np.ones(predicted.shape[:2], bool) if visible is None else np.asarray(visible).astype(bool)
+        raise ValueError(f"joints has parts 0..{n_parts - 1}, but limbs has parts {ends.min()}..{ends.max()}")
+    labelled = np.ones(predicted.shape[:2], bool) if labelled is None else np.asarray(labelled).astype(bool)
     if labelled.shape != predicted.shape[:2]:
-        raise ValueError(f"visible must be {predicted.shape[:2]}; got {labelled.shape}")
+        raise ValueError(f"labelled must be {predicted.shape[:2]}; got {labelled.shape}")
     scored = labelled[:, ends[:, 0]] & labelled[:, ends[:, 1]]
     used = np.zeros_like(labelled)
     for limb, (first, second) in enumerate(ends):
         used[:, first] |= scored[:, limb]
         used[:, second] |= scored[:, limb]
     if not (np.isfinite(predicted[used]).all() and np.isfinite(truth[used]).all()):
-        raise ValueError("a scored joint has a coordinate that is not finite; mark it as not visible")
+        raise ValueError("a scored joint has a coordinate that is not finite; mark it as not labelled")
     with np.errstate(invalid="ignore"):
         off = np.linalg.norm(predicted - truth, axis=-1)[:, ends]
         length = np.linalg.norm(truth[:, ends[:, 0]] - truth[:, ends[:, 1]], axis=-1)
@@ -61,15 +63,16 @@ def limb_distances(predicted, truth, limbs, *, strict: bool = True, visible=None
     return np.divide(distance, length, out=np.full(distance.shape, np.nan), where=known)
 
 
-def pcp(predicted, truth, limbs, *, strict: bool = True, threshold: float = 0.5, visible=None) -> np.ndarray:
+@renamed_keyword(visible="labelled")
+def pcp(predicted, truth, limbs, *, strict: bool = True, threshold: float = 0.5, labelled=None) -> np.ndarray:
     """Percentage of correct parts, limb by limb.
 
     Parameters
     ----------
-    predicted, truth, limbs, strict, visible
-        As :func:`limb_distances` takes them.
+    predicted, truth, limbs, strict, labelled
+        As in :func:`limb_distances`.
     threshold : float, default=0.5
-        Share of the true limb's length; inclusive.
+        Fraction of the true limb's length; inclusive.
 
     Returns
     -------
@@ -79,14 +82,14 @@ def pcp(predicted, truth, limbs, *, strict: bool = True, threshold: float = 0.5,
     Raises
     ------
     ValueError
-        As :func:`limb_distances`.
+        As in :func:`limb_distances`.
 
     Notes
     -----
-    Strict: *both* ends lie within half the limb's length of the truth. Loose: the *mean* of their distances does;
-    one end may then be far off, and no figure of the one kind compares with the other. Strict never exceeds loose.
-    Either way short limbs, such as foreshortened forearms, are the hard ones. A third reading, in which the ends
-    may change places, is not offered: it forgives limbs upside down.
+    Strict: *both* ends are within half the limb's length of the ground truth. Loose: the *mean* of their distances is,
+    so one end may be far off. The two are not comparable; strict PCP never exceeds loose PCP. In both, short limbs such
+    as foreshortened forearms are the hardest. A third definition, in which the ends may be swapped, is not
+    implemented because it accepts limbs that are upside down.
 
     References
     ----------
@@ -95,4 +98,4 @@ def pcp(predicted, truth, limbs, *, strict: bool = True, threshold: float = 0.5,
     .. [2] Pishchulin, Jain, Andriluka, Thormaehlen and Schiele, "Articulated people detection and pose estimation:
        reshaping the future", CVPR 2012.
     """
-    return pck_curve(limb_distances(predicted, truth, limbs, strict=strict, visible=visible), [threshold])[0]
+    return pck_curve(limb_distances(predicted, truth, limbs, strict=strict, labelled=labelled), [threshold])[0]

@@ -2,11 +2,11 @@
 
 import pytest
 
-from posemachines.datasets import draw_figures
+from posemachines.datasets import make_synthetic
 
 
 @pytest.fixture(scope="session")
 def crops():
     """Crops of 64 px and joints of 500 people; 400 are for training."""
-    found = draw_figures(500, random_state=4, size=64, occlusion=0.0, background_people=0.0).crops(64)
+    found = make_synthetic(500, random_state=4, size=64, occlusion=0.0, background_people=0.0).crops(64)
     return found.X, found.y

@@ -96,5 +96,5 @@ def test_bad_settings_are_refused(people, settings, message):
 
 
 def test_nodes_are_counted(fitted):
-    nodes = fitted.complexity()["nodes"]
+    nodes = fitted.size()["nodes"]
     assert 6 * 40 * 3 <= nodes <= 6 * 40 * 15

@@ -44,8 +44,8 @@ def test_saved_and_read_again(fitted, crops, name, tmp_path):
     fitted[name].save(tmp_path / "some.npz")
     again = type(fitted[name]).load(tmp_path / "some.npz")
     np.testing.assert_array_equal(again.predict(X[:5]), fitted[name].predict(X[:5]))
-    assert again.complexity() == fitted[name].complexity()
-    assert sum(again.complexity().values()) > 0
+    assert again.size() == fitted[name].size()
+    assert sum(again.size().values()) > 0
     assert again.skeleton_ == LSP
     (poses,) = again.staged_predict(X[:5])
     assert poses.shape == (5, LSP.n_parts, 2)

@@ -111,8 +111,8 @@ def test_saved_and_read_again(people, tmp_path):
     assert again.get_params() == {**machine.get_params(), "skeleton": LSP}
     np.testing.assert_array_equal(again.predict(X), machine.predict(X))
     assert float(again.found_) == float(machine.found_)
-    assert again.complexity() == machine.complexity()
-    assert again.complexity()["parameters"] > STORED
+    assert again.size() == machine.size()
+    assert again.size()["parameters"] > STORED
     assert not hasattr(clone(again), "weights_")
 
 

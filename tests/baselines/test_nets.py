@@ -9,12 +9,12 @@ import torch
 import posemachines
 from baselines import DeepPose, EncoderDecoderStage
 from baselines.deep_pose import PoseRegressor, RegressionRun, RegressorDesign, in_pixels, in_sides
-from benchmarks.machines import ONE_STAGE
 from posemachines import ConvPoseMachine
+from posemachines.comparison.machines import ONE_STAGE
 from posemachines.conv import ConvStage, build_network, network_facts
-from posemachines.conv.batches import Batch
-from posemachines.conv.facts import multiply_adds
-from posemachines.conv.networks import assemble
+from posemachines.conv.networks.facts import multiply_adds
+from posemachines.conv.networks.network import assemble
+from posemachines.conv.trainer.batches import Batch
 from posemachines.skeleton import Skeleton
 from posemachines.testing import SKELETON, make_dots, stage_checks
 from tests.baselines.shapes import TRIANGLE, error, mean_error, triangles
@@ -87,8 +87,8 @@ def test_saved_and_read_again(fitted, tmp_path):
     fitted.save(tmp_path / "net.npz")
     again = DeepPose.load(tmp_path / "net.npz")
     np.testing.assert_array_equal(again.predict(images), fitted.predict(images))
-    assert again.complexity() == fitted.complexity()
-    assert again.operations(images) == fitted.operations(images)
+    assert again.size() == fitted.size()
+    assert again.count_operations(images) == fitted.count_operations(images)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(again)).predict(images), fitted.predict(images))
     with pytest.raises(ValueError, match=r"crops must be \(32, 36\) px"):
         again.predict(np.zeros((1, 64, 64, 3), np.uint8))
@@ -200,7 +200,7 @@ def test_it_finds_joints_and_is_read_again(tmp_path):
     machine.save(tmp_path / "machine.npz")
     again = posemachines.load(tmp_path / "machine.npz", stage_classes=[EncoderDecoderStage])
     np.testing.assert_array_equal(again.predict(images), machine.predict(images))
-    assert again.complexity() == machine.complexity()
+    assert again.size() == machine.size()
     with pytest.raises(ValueError, match="pass stage_classes"):
         posemachines.load(tmp_path / "machine.npz")
 

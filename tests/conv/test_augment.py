@@ -3,8 +3,15 @@ import math
 import pytest
 import torch
 
-from posemachines.conv.augment import Motion, draw_motion, jitter_colours, move_beliefs, move_images, move_joints
-from posemachines.conv.targets import gaussian_targets
+from posemachines.conv.trainer.augment import (
+    Motion,
+    draw_motion,
+    jitter_colours,
+    move_beliefs,
+    move_images,
+    move_joints,
+)
+from posemachines.conv.trainer.targets import gaussian_targets
 
 ORDER = torch.tensor([1, 0, 2])
 NO_SWAP = torch.tensor([0, 1, 2])

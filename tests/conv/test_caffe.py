@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from posemachines.conv.caffe import network_from_caffe, read_caffemodel, to_caffe_layers, write_caffemodel
-from posemachines.conv.networks import build_network
+from posemachines.conv.convert.caffe import network_from_caffe, read_caffemodel, to_caffe_layers, write_caffemodel
+from posemachines.conv.networks.network import build_network
 
 NETS = {"cvpr": (3, 3), "flic": (10, 4), "vgg": (4, 3)}  # maps, stages; those of "flic" tell it from "cvpr"
 
@@ -61,12 +61,12 @@ def described(name, n_maps, n_stages, *, pool=3, sees_centre=True):
 
 def build(name, n_maps, n_stages, **design):
     torch.manual_seed(0)
-    return build_network(name, n_maps=n_maps, n_stages=n_stages, **({"faithful": True} | design)).eval()
+    return build_network(name, n_maps=n_maps, n_stages=n_stages, **({"caffe_compatible": True} | design)).eval()
 
 
 @pytest.fixture(scope="module", params=NETS)
 def example(request, tmp_path_factory):
-    """A faithful network, its weights as a file, and its description as one."""
+    """A caffe_compatible network, its weights as a file, and its description as one."""
     folder = tmp_path_factory.mktemp(request.param)
     network = build(request.param, *NETS[request.param])
     write_caffemodel(folder / "net.caffemodel", to_caffe_layers(network))
@@ -166,8 +166,8 @@ def test_any_number_of_parts_and_stages_with_and_without_a_centre_map(tmp_path, 
 
 def test_aligned_pools_where_they_are_asked_for(example):
     _, caffemodel, prototxt = example
-    ours = network_from_caffe(caffemodel, prototxt, faithful=False)
-    assert not ours.design.faithful
+    ours = network_from_caffe(caffemodel, prototxt, caffe_compatible=False)
+    assert not ours.design.caffe_compatible
     kernels = {pool.kernel_size for pool in ours.modules() if isinstance(pool, torch.nn.MaxPool2d)}
     assert kernels == {2}
 
@@ -302,9 +302,9 @@ def test_a_description_of_another_net_is_refused(example, tmp_path):
 def test_a_description_that_differs_in_one_place_is_refused(example, tmp_path, old, new, message):
     _, caffemodel, prototxt = example
     path = stored(tmp_path, relabelled(prototxt.read_text(), old, new))
-    for faithful in (True, False):
+    for caffe_compatible in (True, False):
         with pytest.raises(ValueError, match=message):
-            network_from_caffe(caffemodel, path, faithful=faithful)
+            network_from_caffe(caffemodel, path, caffe_compatible=caffe_compatible)
 
 
 @pytest.mark.parametrize("example", ["vgg"], indirect=True)

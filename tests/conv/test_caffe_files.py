@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from posemachines.conv import caffe_files
-from posemachines.conv.caffe_files import CaffeLayer, read_caffemodel, read_prototxt, write_caffemodel
+from posemachines.conv.convert import caffe_files
+from posemachines.conv.convert.caffe_files import CaffeLayer, read_caffemodel, read_prototxt, write_caffemodel
 
 # -- a small writer of the wire format, apart from protobuf ---------------------------------------------------------
 

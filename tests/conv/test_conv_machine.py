@@ -21,7 +21,7 @@ def machine(dots):
 def published():
     """Net A of two stages, as if its weights had been read."""
     torch.manual_seed(0)
-    network = build_network("cvpr", n_maps=15, n_stages=3, faithful=True)
+    network = build_network("cvpr", n_maps=15, n_stages=3, caffe_compatible=True)
     network.initialise("he")
     return ConvPoseMachine._of_network(network, None, crop_size=368)
 
@@ -91,8 +91,8 @@ def test_a_published_net_predicts_through_the_library(published):
     for ours, theirs in zip(published.staged_beliefs(images), staged, strict=True):
         assert ours.shape == (2, 15, 8, 10)
         assert np.allclose(ours, theirs, atol=1e-4)
-    assert published.complexity()["parameters"] == sum(weight.numel() for weight in network.parameters())
-    assert published.stages_[2].complexity()["parameters"] < published.stages_[1].complexity()["parameters"]
+    assert published.size()["parameters"] == sum(weight.numel() for weight in network.parameters())
+    assert published.stages_[2].size()["parameters"] < published.stages_[1].size()["parameters"]
 
 
 def test_a_published_net_is_saved_and_loaded(published, tmp_path):
@@ -100,7 +100,7 @@ def test_a_published_net_is_saved_and_loaded(published, tmp_path):
     loaded = load(tmp_path / "net.safetensors")
     images = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3), np.uint8)
     assert np.allclose(loaded.predict_beliefs(images), published.predict_beliefs(images), atol=1e-6)
-    assert loaded.stages_[1].faithful
+    assert loaded.stages_[1].caffe_compatible
 
 
 def test_training_goes_on_from_a_trained_machine(machine, dots, caplog):

@@ -92,7 +92,7 @@ def test_stages_of_joint_training_are_fitted_clones_that_share_a_trunk(dots):
 
 
 def test_a_shared_trunk_counts_once(joint):
-    first, second, third = (stage.complexity()["parameters"] for stage in joint)
+    first, second, third = (stage.size()["parameters"] for stage in joint)
     trunk = sum(weight.numel() for weight in joint[0].network_.trunks.parameters())
     assert first > trunk
     assert second == third
@@ -126,7 +126,7 @@ def test_a_rebuilt_stage_predicts_identically(joint, dots, tmp_path):
     for ours, theirs in zip(run(joint, images), run(rebuilt, images), strict=True):
         assert np.array_equal(ours, theirs)
     assert len({stage.feature_key for stage in joint + rebuilt}) == 1
-    assert [stage.complexity() for stage in rebuilt] == [stage.complexity() for stage in joint]
+    assert [stage.size() for stage in rebuilt] == [stage.size() for stage in joint]
     assert rebuilt[1].history_ == joint[1].history_
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from posemachines.conv import fft, spectra
-from posemachines.conv.fft import LargeConv2d, conv2d_fft
+from posemachines.conv._kernels import fft, spectra
+from posemachines.conv._kernels.fft import LargeConv2d, conv2d_fft
 
 SHAPES = [  # people, channels in and out, rows and columns of the kernel, of the maps
     (1, 1, 1, (3, 3), (5, 7)),

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from posemachines.conv import ConvPoseMachine, ConvStage, JointTraining
-from posemachines.conv.gradients import GRADIENT_EDGES, gradient_magnitudes
-from posemachines.conv.log import flat_row
+from posemachines.conv.trainer.gradients import GRADIENT_EDGES, gradient_magnitudes
+from posemachines.conv.trainer.log import flat_row
 from posemachines.testing import SKELETON, make_dots
 
 NET = {"stem_width": 8, "feature_width": 8, "stage_width": 8, "stage_coarse_width": 8, "epochs": 2, "device": "cpu"}

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from posemachines.conv.lite import LiteTrunk, ScaledConv2d, fold, unfold
-from posemachines.conv.networks import Design, assemble
+from posemachines.conv.networks.lite import LiteTrunk, ScaledConv2d, fold, unfold
+from posemachines.conv.networks.network import Design, assemble
 
 WIDTHS = (8, 16, 8, 1, 1, 12, 8, 1, 1)
 

@@ -9,10 +9,10 @@ import torch
 
 from posemachines.beliefs import gaussian_beliefs
 from posemachines.conv import JointTraining
-from posemachines.conv.batches import TrainingData
-from posemachines.conv.loop import Phase, TrainingRun
-from posemachines.conv.networks import assemble
-from posemachines.conv.targets import belief_loss, gaussian_targets
+from posemachines.conv.networks.network import assemble
+from posemachines.conv.trainer.batches import TrainingData
+from posemachines.conv.trainer.loop import Phase, TrainingRun
+from posemachines.conv.trainer.targets import belief_loss, gaussian_targets
 from tests.conv.conv_toys import DOTS, draw_dots, tiny_stage
 
 ROOT = Path(__file__).parents[2]
@@ -198,7 +198,7 @@ def test_beliefs_that_collapse_to_zero_are_reported(caplog):
 
 
 def test_progress_and_log(dots, caplog, capsys):
-    with caplog.at_level("INFO", logger="posemachines.conv.loop"):
+    with caplog.at_level("INFO", logger="posemachines.conv.trainer.loop"):
         tiny_stage(verbose=True).fit(dots[0], None, dots[1], skeleton=DOTS)
     assert "epoch 2 of 2: loss by stage" in caplog.text
     assert "training" in capsys.readouterr().err

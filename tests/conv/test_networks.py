@@ -3,9 +3,16 @@ import pytest
 import torch
 from torch import nn
 
-from posemachines.conv.facts import network_facts
-from posemachines.conv.networks import build_network, centre_maps
-from posemachines.conv.published import BranchTrunk, FirstBranchHead, LaterBranchHead, LaterVggHead, VggTrunk, pool
+from posemachines.conv.networks.facts import network_facts
+from posemachines.conv.networks.network import build_network, centre_maps
+from posemachines.conv.networks.published import (
+    BranchTrunk,
+    FirstBranchHead,
+    LaterBranchHead,
+    LaterVggHead,
+    VggTrunk,
+    pool,
+)
 
 MEASURED = {  # parts, stages, parameters (M), multiply-adds (G), receptive fields with Caffe's pools
     "cvpr": (14, 6, 31.22, 175.4, (167, 407, 647, 887, 1127, 1367)),
@@ -50,13 +57,13 @@ def caffe_pool(maps, kernel, stride, reduce):
 
 
 @pytest.mark.parametrize("name", MEASURED)
-@pytest.mark.parametrize("faithful", [False, True])
-def test_cost_and_geometry_are_those_of_the_publication(name, faithful):
+@pytest.mark.parametrize("caffe_compatible", [False, True])
+def test_cost_and_geometry_are_those_of_the_publication(name, caffe_compatible):
     n_parts, n_stages, parameters, multiply_adds, fields = MEASURED[name]
-    facts = network_facts(build_hollow(name, n_parts + 1, n_stages, faithful=faithful), (368, 368))
+    facts = network_facts(build_hollow(name, n_parts + 1, n_stages, caffe_compatible=caffe_compatible), (368, 368))
     assert round(facts.parameters / 1e6, 2) == parameters
     assert round(facts.multiply_adds / 1e9, 1) == multiply_adds
-    if name != "vgg" and not faithful:  # 2x2 pools see one pixel less at strides 1, 2 and 4
+    if name != "vgg" and not caffe_compatible:  # 2x2 pools see one pixel less at strides 1, 2 and 4
         fields = tuple(field - 7 for field in fields)
     assert facts.receptive_fields == fields
 
@@ -79,11 +86,13 @@ def test_a_single_later_stage_is_measured_too():
 # -- alignment ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "faithful"), [("cvpr", False), ("vgg", False), ("vgg", True)])
-def test_aligned_cells_are_centred_on_8_i_plus_3_5(name, faithful):
+@pytest.mark.parametrize(("name", "caffe_compatible"), [("cvpr", False), ("vgg", False), ("vgg", True)])
+def test_aligned_cells_are_centred_on_8_i_plus_3_5(name, caffe_compatible):
     """Of 8 n columns, column x and its mirror image 8 n - 1 - x give beliefs mirrored in n cells: 8 i + 3.5."""
     torch.manual_seed(0)
-    network = build_network(name, n_maps=3, n_stages=2, faithful=faithful, sees_centre=not faithful).eval()
+    network = build_network(
+        name, n_maps=3, n_stages=2, caffe_compatible=caffe_compatible, sees_centre=not caffe_compatible
+    ).eval()
     mirror_kernels(network)
     images = torch.randn(1, 3, 16, 32).double()
     with torch.no_grad():
@@ -95,7 +104,7 @@ def test_aligned_cells_are_centred_on_8_i_plus_3_5(name, faithful):
 def test_faithful_cells_are_centred_on_8_i_plus_7():
     """Of 8 n + 7 columns, all windows of the pools lie inside: beliefs are mirrored in n cells, 8 i + 7."""
     torch.manual_seed(0)
-    trunk, head = BranchTrunk(faithful=True).eval(), FirstBranchHead(3).eval()
+    trunk, head = BranchTrunk(caffe_compatible=True).eval(), FirstBranchHead(3).eval()
     mirror_kernels(trunk)
     mirror_kernels(head)
     with torch.no_grad():
@@ -116,18 +125,18 @@ def test_faithful_pools_are_those_of_caffe():
     maps = torch.randn(1, 1, 368, 368)
     for size in (184, 92, 46):
         expected = caffe_pool(maps[0, 0].numpy(), 3, 2, np.max)
-        maps = pool(faithful=True)(maps)
+        maps = pool(caffe_compatible=True)(maps)
         assert maps.shape == (1, 1, size, size)
         assert np.array_equal(maps[0, 0].numpy(), expected)
 
 
 def test_other_pools_are_2x2():
     maps = torch.randn(1, 1, 12, 20)
-    assert torch.equal(pool(faithful=False)(maps)[0, 0], maps.reshape(6, 2, 10, 2).amax((1, 3)))
+    assert torch.equal(pool(caffe_compatible=False)(maps)[0, 0], maps.reshape(6, 2, 10, 2).amax((1, 3)))
     sizes = {
-        (name, faithful): [module.kernel_size for module in build_hollow(name, 3, 2, faithful=faithful).modules()
+        (name, caffe_compatible): [module.kernel_size for module in build_hollow(name, 3, 2, caffe_compatible=caffe_compatible).modules()
                            if isinstance(module, nn.MaxPool2d)]
-        for name in ("cvpr", "flic", "vgg") for faithful in (False, True)
+        for name in ("cvpr", "flic", "vgg") for caffe_compatible in (False, True)
     }  # fmt: skip
     assert sizes.pop(("cvpr", True)) == sizes.pop(("flic", True)) == [3] * 6
     assert sizes.pop(("vgg", True)) == sizes.pop(("vgg", False)) == [2] * 3
@@ -138,7 +147,7 @@ def test_other_pools_are_2x2():
 def test_the_faithful_centre_map_is_caffes_average_of_a_drawn_gaussian(centre):
     rows, columns = np.mgrid[:368, :368]
     drawn = np.exp(-((columns - centre[0]) ** 2 + (rows - centre[1]) ** 2) / (2 * 21**2))
-    ours = centre_maps(1, (368, 368), torch.tensor([centre]), stride=8, faithful=True)
+    ours = centre_maps(1, (368, 368), torch.tensor([centre]), stride=8, caffe_compatible=True)
     assert ours.shape == (1, 1, 46, 46)
     assert ours.dtype == torch.float32
     assert np.allclose(ours[0, 0].numpy(), caffe_pool(drawn, 9, 8, np.mean), atol=1e-6)
@@ -156,13 +165,13 @@ def test_the_centre_map_has_its_peak_at_the_centre(stride):
     assert torch.isclose(maps[0, 0, 5, 4], torch.tensor(np.exp(-(stride**2) / (2 * width**2)), dtype=torch.float32))
 
 
-@pytest.mark.parametrize("faithful", [False, True])
-def test_by_default_the_person_is_in_the_middle(faithful):
-    maps = centre_maps(2, (48, 80), stride=8, faithful=faithful)
+@pytest.mark.parametrize("caffe_compatible", [False, True])
+def test_by_default_the_person_is_in_the_middle(caffe_compatible):
+    maps = centre_maps(2, (48, 80), stride=8, caffe_compatible=caffe_compatible)
     assert maps.shape == (2, 1, 6, 10)
     middle = torch.tensor([[39.5, 23.5]])
-    assert torch.equal(maps, centre_maps(2, (48, 80), middle.expand(2, 2), stride=8, faithful=faithful))
-    if not faithful:
+    assert torch.equal(maps, centre_maps(2, (48, 80), middle.expand(2, 2), stride=8, caffe_compatible=caffe_compatible))
+    if not caffe_compatible:
         assert torch.equal(maps, maps.flip(2, 3))
 
 
@@ -236,7 +245,7 @@ def test_later_stages_look_at_beliefs_and_centres(network):
 @pytest.mark.parametrize("name", ["cvpr", "flic", "vgg"])
 @pytest.mark.parametrize(("n_maps", "n_stages"), [(2, 1), (5, 2), (18, 3)])
 def test_any_number_of_parts_and_stages(name, n_maps, n_stages):
-    hollow = build_hollow(name, n_maps, n_stages, faithful=True)
+    hollow = build_hollow(name, n_maps, n_stages, caffe_compatible=True)
     staged = hollow(torch.empty(2, 3, 24, 40, device="meta"))
     assert [tuple(beliefs.shape) for beliefs in staged] == [(2, n_maps, 3, 5)] * n_stages
 
@@ -250,7 +259,7 @@ def test_aligned_nets_round_the_belief_grid_up(network, shape):
 
 @pytest.mark.parametrize(("name", "shape"), [("cvpr", (20, 24)), ("cvpr", (24, 31)), ("vgg", (24, 33))])
 def test_faithful_nets_refuse_sizes_that_are_no_multiple_of_8(name, shape):
-    hollow = build_hollow(name, 3, 2, faithful=True)
+    hollow = build_hollow(name, 3, 2, caffe_compatible=True)
     with pytest.raises((ValueError, RuntimeError)):
         hollow(torch.empty(1, 3, *shape, device="meta"))
 

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from posemachines import ConvPoseMachine, ConvStage, Stacked
+from posemachines import ConvPoseMachine, ConvStage, StackedTraining
 from posemachines.conv import JointTraining, StagewiseTraining
-from posemachines.conv.log import TrainingLog
-from posemachines.conv.networks import Design, assemble
-from posemachines.conv.optimisers import learning_rate, make_optimiser
+from posemachines.conv.networks.network import Design, assemble
+from posemachines.conv.trainer.log import TrainingLog
+from posemachines.conv.trainer.optimisers import learning_rate, make_optimiser
 from posemachines.conv.training import STRATEGIES, get_strategy
 from tests.conv.conv_toys import DOTS, tiny_stage
 
@@ -49,7 +49,7 @@ def test_the_epochs_are_divided_among_the_phases():
 @pytest.mark.parametrize("network", ["lite", "cvpr"])
 def test_a_greedy_stage_leaves_earlier_ones_as_they_are(network, monkeypatch):
     """After each phase the stages before it, and their trunk, are unchanged, and its own are not."""
-    from posemachines.conv.loop import TrainingRun
+    from posemachines.conv.trainer.loop import TrainingRun
 
     seen = []
     start = TrainingRun._start
@@ -87,8 +87,8 @@ def test_names_and_strategies_that_there_are_not(dots):
     with pytest.raises(ValueError, match="training must be one of 'joint', 'stagewise'"):
         fit(dots, "greedy")
     assert get_strategy("joint") is not STRATEGIES["joint"]
-    with pytest.raises(ValueError, match="Stacked takes no validation people"):
-        ConvPoseMachine(2, stage=tiny_stage(), skeleton=DOTS, training=Stacked()).fit(*dots, validation=dots)
+    with pytest.raises(ValueError, match="StackedTraining takes no validation people"):
+        ConvPoseMachine(2, stage=tiny_stage(), skeleton=DOTS, training=StackedTraining()).fit(*dots, validation=dots)
 
 
 def test_validation_goes_into_history_and_log(dots, tmp_path):
@@ -123,7 +123,7 @@ def test_tensorboard_gets_the_figures(dots, tmp_path):
 
 def test_without_tensorboard_there_is_the_table(tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
-    with caplog.at_level("INFO", logger="posemachines.conv.log"):
+    with caplog.at_level("INFO", logger="posemachines.conv.trainer.log"):
         log = TrainingLog(tmp_path / "new")
     log.write([{"phase": "joint", "epoch": 1, "step": 3, "loss": [2.0, 1.0]}])
     log.close()
@@ -168,7 +168,7 @@ def test_the_cosine_rises_and_falls_to_nothing():
 
 
 def test_training_warns_early_of_beliefs_that_are_all_zero(dots, caplog, monkeypatch):
-    monkeypatch.setattr("posemachines.conv.loop.WINDOW", 4)
+    monkeypatch.setattr("posemachines.conv.trainer.loop.WINDOW", 4)
     stage = tiny_stage(epochs=4, learning_rate=1e-9)
     ConvPoseMachine(2, stage=stage, skeleton=DOTS, random_state=0).fit(*dots)
     early = [record.message for record in caplog.records if "it may learn nothing" in record.message]

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import scipy.io
 
-from posemachines import PeopleDataset
-from posemachines.datasets import draw_figures, write_coco, write_deeplabcut
+from posemachines import PoseDataset
+from posemachines.datasets import make_synthetic, write_coco, write_deeplabcut
 from posemachines.skeleton import FLIC, LSP, MPII
 
 N = 40
@@ -16,13 +16,13 @@ FLIC_COLUMNS = [0, 1, 2, 3, 4, 5, 6, 9, 16]
 
 def figures_in_files(folder, n=N):
     """Drawn figures whose photos are files in `folder`."""
-    people = draw_figures(n, random_state=3, size=64)
+    people = make_synthetic(n, random_state=3, size=64)
     folder.mkdir(parents=True)
     files = []
     for index in range(n):
         files.append(folder / f"figure{index:02d}.png")
         cv2.imwrite(str(files[-1]), people.photo(index)[..., ::-1])
-    return PeopleDataset(files, people.joints, LSP, name="figures")
+    return PoseDataset(files, people.joints, LSP, name="figures")
 
 
 def as_mpii_parts(joints):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from posemachines import PeopleDataset, Skeleton
+from posemachines import PoseDataset, Skeleton
 from posemachines.__main__ import main
 from posemachines.datasets import (
     load_coco,
@@ -82,7 +82,7 @@ def test_split_of_mpii(saved):
 
 def test_flic(saved):
     root, people, _ = saved
-    as_in_file = load_flic(root, view="person")
+    as_in_file = load_flic(root, side_convention="person")
     same(as_in_file.joints, as_flic_parts(people.joints))
     np.testing.assert_allclose(as_in_file.scale, 2.2 * people.scale / 2, rtol=1e-5)
     np.testing.assert_allclose(as_in_file.centre[:, 0], people.centre[:, 0], atol=2e-3)
@@ -192,17 +192,17 @@ def test_occlusion_survives_writing(saved, tmp_path):
     hidden = np.zeros((40, 14), bool)
     hidden[3, 4] = people.joints[3, 4, 2] > 0
     hidden[5] = people.joints[5, :, 2] > 0
-    write_coco(tmp_path / "a.json", PeopleDataset(people.photos, people.joints, LSP, occluded=hidden))
+    write_coco(tmp_path / "a.json", PoseDataset(people.photos, people.joints, LSP, occluded=hidden))
     np.testing.assert_array_equal(load_coco(tmp_path / "a.json", root / "images").occluded, hidden)
     with pytest.raises(ValueError, match="arrays; annotations need files"):
-        write_coco(tmp_path / "b.json", PeopleDataset([people.photo(0)], people.joints[:1], LSP))
+        write_coco(tmp_path / "b.json", PoseDataset([people.photo(0)], people.joints[:1], LSP))
 
 
 def test_results_of_coco_are_scored(saved, tmp_path, capsys):
     root, people, _ = saved
     joints = np.zeros((40, COCO.n_parts, 3), np.float32)
     joints[:, :14] = people.joints
-    truth = PeopleDataset(people.photos, joints, COCO)
+    truth = PoseDataset(people.photos, joints, COCO)
     write_coco(tmp_path / "truth.json", truth)
     found = load_coco(tmp_path / "truth.json", root / "images")
     scores = np.full((40, COCO.n_parts), 0.5)

@@ -99,11 +99,11 @@ def test_the_frame_of_convolutional_pose_machines(rng, tmp_path):
 
 def test_frame_and_occlusion_of_lsp(truth, tmp_path):
     _write(tmp_path / "lsp", truth.transpose(2, 1, 0), n_files=5, digits=4)
-    people = load_lsp(tmp_path / "lsp", frame="cpm", view="observer")
+    people = load_lsp(tmp_path / "lsp", frame="cpm", side_convention="observer")
     np.testing.assert_array_equal(people.occluded, truth[..., 2] > 0)
     np.testing.assert_allclose(people.centre, [[19.5, 24.5]] * 5)
     assert list(people.scale) == [50] * 5
     assert people.fill == 0.8
-    assert people.view == "observer"
+    assert people.side_convention == "observer"
     with pytest.raises(ValueError, match="frame must be one of 'joints', 'cpm'"):
         load_lsp(tmp_path / "lsp", frame="hourglass")

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from baselines import MeanPose
 from posemachines import SequentialMachine
-from posemachines.crops import crop_transform
 from posemachines.evaluation import (
     THRESHOLDS,
     bootstrap_difference,
@@ -15,6 +14,7 @@ from posemachines.evaluation import (
     evaluate_machine,
     evaluate_stages,
 )
+from posemachines.geometry import crop_transform
 from posemachines.skeleton import Skeleton
 from tests.test_stage import ColourStage
 

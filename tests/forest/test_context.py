@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from posemachines.forest import _context, _context_twins, _step, psi
+from posemachines.forest import psi
+from posemachines.forest._kernels import context, context_twins, step
 
 N, P, HEIGHT, WIDTH = 2, 3, 5, 7
 
 
 def assert_same(name, *given, dtype=np.float32):
-    compiled, plain = (getattr(module, name)(*given) for module in (_context, _context_twins))
+    compiled, plain = (getattr(module, name)(*given) for module in (context, context_twins))
     assert compiled.shape == plain.shape
     assert compiled.dtype == plain.dtype == dtype
     np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6 if dtype == np.float32 else 0)
@@ -22,15 +23,15 @@ def beliefs(rng):
 
 
 def test_every_kernel_has_a_twin_of_the_same_name():
-    assert _context.__all__ == _context_twins.__all__
+    assert context.__all__ == context_twins.__all__
 
 
 def test_constants_are_those_of_the_twins():
-    assert (_context.REPEAT, _context.SLACK) == (_context_twins.REPEAT, _context_twins.SLACK)
+    assert (context.REPEAT, context.SLACK) == (context_twins.REPEAT, context_twins.SLACK)
 
 
 def test_cells_that_are_walked_together_stay_inside_the_packed_maps():
-    assert _context.SLACK >= _step.CELLS - 1 + 3, "cells beyond a row, and the bytes that are read with a code"
+    assert context.SLACK >= step.CELLS - 1 + 3, "cells beyond a row, and the bytes that are read with a code"
 
 
 @pytest.mark.parametrize("radius", [0, 1, 3, 9])
@@ -64,7 +65,7 @@ def test_pack(rng, beliefs, reach, n_images, n_dense):
     packed = assert_same("pack", images, beliefs, dense, fill, reach, dtype=np.uint8)
     pitch = WIDTH + 2 * reach
     bordered, plain = (HEIGHT + 2 * reach) * pitch, HEIGHT * pitch
-    assert packed.shape == (N, (n_images + P) * bordered + n_dense * plain + _context.SLACK)
+    assert packed.shape == (N, (n_images + P) * bordered + n_dense * plain + context.SLACK)
 
 
 def test_beliefs_beyond_their_range_are_coded_as_its_ends(beliefs):

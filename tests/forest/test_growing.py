@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from numba import config
 from sklearn.ensemble import RandomForestClassifier
 
-from posemachines.forest import _growing, _growing_twins, _walking
-from posemachines.forest._lanes import LANES
+from posemachines.forest._kernels import growing, growing_twins, walking
+from posemachines.forest._kernels.lanes import LANES
 from posemachines.forest.features import N_CODES
 from posemachines.forest.growing import count_features, cut, grow_forest, grow_tree, lanes
 
@@ -29,11 +29,11 @@ def plant(task, n_classes=N_CLASSES, **changes):
 
 
 def test_every_kernel_has_a_twin_of_the_same_name():
-    assert _growing.__all__ == _growing_twins.__all__
+    assert growing.__all__ == growing_twins.__all__
 
 
 @pytest.mark.skipif(config.DISABLE_JIT, reason="plain Python is never parallel")
-@pytest.mark.parametrize("kernel", [_growing.grow, _walking.find_leaves])
+@pytest.mark.parametrize("kernel", [growing.grow, walking.find_leaves])
 def test_kernels_that_are_called_from_the_threads_of_trees_start_no_threads(kernel):
     """Not every threading layer of numba survives two callers at once."""
     assert not kernel.targetoptions.get("parallel")
@@ -49,7 +49,7 @@ def test_grow(task, min_leaf, max_depth, seed, penalty):
     limits = 4.0, float(min_leaf), float(max_depth), penalty
     (nodes, sums), (plain_nodes, plain_sums) = (
         module.grow(codes, order.copy(), values.copy(), limits, N_CODES, np.uint64(seed))
-        for module in (_growing, _growing_twins)
+        for module in (growing, growing_twins)
     )
     assert nodes.dtype == plain_nodes.dtype == np.int32
     assert sums.dtype == plain_sums.dtype == np.float32
@@ -105,7 +105,7 @@ def test_a_leaf_holds_the_sum_of_the_cells_that_reach_it(rng, n_targets):
     rows = np.sort(rng.choice(80, 60, replace=False)).astype(np.int32)
     limits = {"max_features": 2, "min_samples_leaf": 5, "max_depth": None}
     feature, threshold, child, sums = grow_tree(codes, None, rows, values, 7, **limits)
-    reached = _walking.find_leaves(codes, feature, threshold, child, 0)[rows]
+    reached = walking.find_leaves(codes, feature, threshold, child, 0)[rows]
     assert (np.bincount(reached) >= 5).all()
     assert len(sums) == (feature < 0).sum() == reached.max() + 1
     for leaf, total in enumerate(sums):
@@ -123,8 +123,8 @@ def test_thresholds_are_the_edges_of_the_codes(task):
     assert set(feature[inner]) <= set(range(7))
     np.testing.assert_array_equal(threshold[inner], edges[feature[inner], on_codes[1][inner].astype(int)])
     np.testing.assert_array_equal(
-        _walking.find_leaves(np.ascontiguousarray(descriptors.T), feature, threshold, child, 0),
-        _walking.find_leaves(codes, *on_codes[:3], 0),
+        walking.find_leaves(np.ascontiguousarray(descriptors.T), feature, threshold, child, 0),
+        walking.find_leaves(codes, *on_codes[:3], 0),
     )
 
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from posemachines.forest import _image, _image_twins, features
+from posemachines.forest import features
+from posemachines.forest._kernels import image, image_twins
 
 N, HEIGHT, WIDTH = 2, 16, 24
 
@@ -15,7 +16,7 @@ def arguments(images, stride, cells, unit, *, orientations=9, signed=False):
 
 
 def assert_maps_agree(*given, **options):
-    compiled, plain = (module.image_maps(*arguments(*given, **options)) for module in (_image, _image_twins))
+    compiled, plain = (module.image_maps(*arguments(*given, **options)) for module in (image, image_twins))
     assert compiled.shape == plain.shape
     assert compiled.dtype == plain.dtype == np.float32
     np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=2e-4)
@@ -28,11 +29,11 @@ def images(rng):
 
 
 def test_every_kernel_has_a_twin_of_the_same_name():
-    assert _image.__all__ == _image_twins.__all__
+    assert image.__all__ == image_twins.__all__
 
 
 def test_constants_are_those_of_the_twins():
-    assert (_image.CLIP, _image.NOISE) == (_image_twins.CLIP, _image_twins.NOISE)
+    assert (image.CLIP, image.NOISE) == (image_twins.CLIP, image_twins.NOISE)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_image_maps_of_a_picture_of_one_cell(rng):
 
 def test_larger_squares_change_no_mean(images):
     """The unit only says how finely the sums are kept."""
-    fine, coarse = (_image.image_maps(*arguments(images, 4, (4, 8), unit)) for unit in (1, 2))
+    fine, coarse = (image.image_maps(*arguments(images, 4, (4, 8), unit)) for unit in (1, 2))
     np.testing.assert_allclose(fine, coarse, rtol=1e-5, atol=1e-5)
 
 
@@ -70,7 +71,7 @@ def test_encode(rng):
     maps = rng.uniform(-2, 9, (N, 3, 5, 7)).astype(np.float32)
     low, scale = np.array([0, -1, 2], np.float32), np.array([64 / math.sqrt(8), 10, 9], np.float32)
     given = maps, low, scale, np.array([True, False, False])
-    compiled, plain = _image.encode(*given), _image_twins.encode(*given)
+    compiled, plain = image.encode(*given), image_twins.encode(*given)
     assert compiled.dtype == plain.dtype == np.uint8
     np.testing.assert_array_equal(compiled, plain)
     assert compiled.min() == 0

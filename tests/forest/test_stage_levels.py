@@ -57,7 +57,7 @@ def test_there_are_as_many_levels_as_the_skeleton_has(data, levels):
     skeleton = Skeleton("dots", PLAIN.parts, levels=levels)
     stage = small().fit(data[0], None, data[1], skeleton=skeleton)
     assert len(stage.forests_) == len(levels) + 1
-    assert stage.complexity()["nodes"] == sum(forest.n_nodes for forest in stage.forests_)
+    assert stage.size()["nodes"] == sum(forest.n_nodes for forest in stage.forests_)
 
 
 def test_a_fourth_level_is_left_out(data):

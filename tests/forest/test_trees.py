@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 
-from posemachines.forest import _walking, _walking_twins, taps
-from posemachines.forest._step import unpack_nodes
+from posemachines.forest import taps
+from posemachines.forest._kernels import walking, walking_twins
+from posemachines.forest._kernels.step import unpack_nodes
 from posemachines.forest.boosting import BoostedForestClassifier
 from posemachines.forest.trees import FLOOR, _round_down, flatten, join, lay_out, start_scores
 
@@ -44,7 +45,7 @@ def test_every_descriptor_reaches_the_same_leaf_of_a_tree_laid_out(n_inner, n_fe
     descriptors = rng.integers(0, 64, (25, n_features), dtype=np.uint8)
     reached = [leaf_of(tree, descriptor) for descriptor in descriptors]
     laid = lay_out(*tree)
-    for module in (_walking, _walking_twins):
+    for module in (walking, walking_twins):
         np.testing.assert_array_equal(module.find_leaves(np.asfortranarray(descriptors).T, *laid, 0), reached)
 
 

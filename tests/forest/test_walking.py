@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from posemachines.forest import _context, _walking, _walking_twins
-from posemachines.forest._step import LEAF_CUT, pack_nodes, unpack_nodes
+from posemachines.forest._kernels import context, walking, walking_twins
+from posemachines.forest._kernels.step import LEAF_CUT, pack_nodes, unpack_nodes
 from posemachines.forest.trees import join, lay_out
 
 from .planted import random_tree
@@ -27,7 +27,7 @@ def arrays(forest):
 
 
 def test_every_kernel_has_a_twin_of_the_same_name():
-    assert _walking.__all__ == _walking_twins.__all__
+    assert walking.__all__ == walking_twins.__all__
 
 
 @pytest.mark.parametrize("softmax", [False, True])
@@ -35,10 +35,10 @@ def test_every_kernel_has_a_twin_of_the_same_name():
 def test_walk(rng, forest, softmax, height, width, pitch):
     """Grids of less and of more than the rows and the columns that are walked at a time."""
     base = rng.integers(0, 50, N_FEATURES).astype(np.int32)
-    maps = rng.integers(0, 64, (N, 50 + height * pitch + _context.SLACK), dtype=np.uint8)
+    maps = rng.integers(0, 64, (N, 50 + height * pitch + context.SLACK), dtype=np.uint8)
     trees = forest.bases(base), forest.roots, forest.depths, forest._wide_leaves
     given = maps, *trees, forest.prior, (height, width, pitch, softmax)
-    compiled, plain = _walking.walk(*given), _walking_twins.walk(*given)
+    compiled, plain = walking.walk(*given), walking_twins.walk(*given)
     assert compiled.shape == plain.shape == (N, N_CLASSES, height, width)
     assert compiled.dtype == plain.dtype == np.float32
     np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
@@ -71,7 +71,7 @@ def test_what_does_not_fit_into_a_node_is_refused(base, child):
 def test_descend(rng, forest, dtype):
     descriptors = rng.integers(0, 64, (11, N_FEATURES)).astype(dtype)
     given = descriptors, forest.feature, *arrays(forest)
-    compiled, plain = _walking.descend(*given), _walking_twins.descend(*given)
+    compiled, plain = walking.descend(*given), walking_twins.descend(*given)
     assert compiled.shape == plain.shape == (11, N_CLASSES)
     assert compiled.dtype == plain.dtype == np.float32
     np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
@@ -81,7 +81,7 @@ def test_descend(rng, forest, dtype):
 def test_find_leaves(rng, n_inner):
     codes = rng.integers(0, 64, (N_FEATURES, 40), dtype=np.uint8)
     feature, threshold, child = lay_out(*random_tree(rng, n_inner, N_FEATURES))
-    rows = [module.find_leaves(codes, feature, threshold, child, 0) for module in (_walking, _walking_twins)]
+    rows = [module.find_leaves(codes, feature, threshold, child, 0) for module in (walking, walking_twins)]
     np.testing.assert_array_equal(*rows)
     assert rows[0].shape == (40,)
     assert set(rows[0]) <= set(range(n_inner + 1))
@@ -91,7 +91,7 @@ def test_refine(rng):
     scores = rng.normal(scale=5, size=(N, N_CLASSES, 5, 7)).astype(np.float32)
     previous = rng.uniform(-0.1, 1, (N, N_CLASSES, 5, 7)).astype(np.float32)
     given = previous, np.float32(1e-3)
-    plain, compiled = _walking_twins.refine(scores, *given), _walking.refine(scores.copy(), *given)
+    plain, compiled = walking_twins.refine(scores, *given), walking.refine(scores.copy(), *given)
     assert compiled.shape == plain.shape
     assert compiled.dtype == plain.dtype == np.float32
     np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-6)

@@ -4,7 +4,7 @@ import pytest
 from posemachines.metrics import reliability
 
 
-def test_scores_that_come_true_as_often_as_they_say():
+def test_calibrated_scores():
     rng = np.random.default_rng(0)
     scores = rng.random(50_000)
     result = reliability(scores, rng.random(50_000) < scores)
@@ -21,19 +21,19 @@ def test_known_values():
     assert result.error == pytest.approx((0.4 + 0.05) / 2)
 
 
-def test_empty_bins_are_left_out():
+def test_empty_bins_are_omitted():
     assert len(reliability([0.05, 0.95], [False, True]).score) == 2
 
 
-def test_certain_and_always_wrong():
+def test_always_certain_and_always_wrong():
     assert reliability(np.ones(5), np.zeros(5, bool)).error == 1
 
 
 @pytest.mark.parametrize(
     ("scores", "outcomes", "options", "message"),
     [
-        ([0.5], [True, False], {}, "as many"),
-        ([], [], {}, "as many"),
+        ([0.5], [True, False], {}, "same length"),
+        ([], [], {}, "same length"),
         ([1.2], [True], {}, r"\[0, 1\]"),
         ([np.nan], [True], {}, r"\[0, 1\]"),
         ([0.5], [True], {"n_bins": 0}, "n_bins"),

@@ -40,7 +40,7 @@ def moved(seed, spread=6.0):
 
 @pytest.mark.parametrize("threshold", [0.05, 0.1, 0.15, 0.2, 0.3, 0.35, 0.5, 0.6, 0.7])
 @pytest.mark.parametrize("length", [0.3, 3.0, 7.0, 49.0, 117.96219733])
-def test_exactly_at_the_threshold_counts_whatever_the_rounding(threshold, length):
+def test_exactly_at_the_threshold_counts_despite_rounding(threshold, length):
     truth = np.zeros((3, 1, 2))
     off = threshold * length
     predicted = np.array([[[off, 0]], [[-off, 0]], [[0, off * (1 + 1e-6)]]])
@@ -73,23 +73,23 @@ def test_lengths():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: pair_length(TRUTH, 0, 3), "part 3 cannot"),
+        (lambda: pair_length(TRUTH, 0, 3), "there is no part 3"),
         (lambda: pair_length(TRUTH[0], 0, 1), r"\(N, P, 3\)"),
         (lambda: box_length(TRUTH, side="shorter"), "'longer' or 'diagonal'"),
         (lambda: head_length(np.ones((2, 3))), r"\(N, 4\)"),
         (lambda: head_length(np.ones((2, 4)), share=0), "share must be positive"),
-        (lambda: pcp(TRUTH, TRUTH, [(0, 3)]), "limbs names 0..3"),
-        (lambda: pcp(TRUTH, TRUTH, [0, 1]), "pairs of indices"),
+        (lambda: pcp(TRUTH, TRUTH, [(0, 3)]), "limbs has parts 0..3"),
+        (lambda: pcp(TRUTH, TRUTH, [0, 1]), "pairs of part indices"),
         (lambda: pcp(TRUTH, TRUTH[:1], LIMBS), r"\(N, P, 2\)"),
-        (lambda: pcp(TRUTH, TRUTH, LIMBS, visible=np.ones((2, 2))), "visible must be"),
+        (lambda: pcp(TRUTH, TRUTH, LIMBS, labelled=np.ones((2, 2))), "labelled must be"),
         (lambda: pcp(TRUTH * np.nan, TRUTH, LIMBS), "not finite"),
-        (lambda: pdj(TRUTH, TRUTH, [1, 1], []), "some finite numbers"),
+        (lambda: pdj(TRUTH, TRUTH, [1, 1], []), "at least one"),
         (lambda: localisation_error(np.ones((2, 3)), statistic="mode"), "'mean' or 'median'"),
         (lambda: localisation_error(np.ones((2, 3)), mean="all", statistic="median"), "'pooled' or 'parts'"),
         (lambda: average(np.ones((2, 3)), mean="all"), "'pooled' or 'parts'"),
         (lambda: average(np.ones(3), mean="parts"), r"\(N, P\)"),
         (lambda: area_under_curve([0.1], [1]), "at least two"),
-        (lambda: area_under_curve([0.1, 0.1], [1, 2]), "rise"),
+        (lambda: area_under_curve([0.1, 0.1], [1, 2]), "increasing"),
         (lambda: area_under_curve([0, 0.1], [1, 2, 3]), "one entry"),
         (lambda: area_under_curve([0, 0.1], [1, 2], upto=0.2), "upto must lie"),
     ],
@@ -106,7 +106,7 @@ def test_pckh_and_pdj():
     head = head_length([[0, 0, 30, 40], [0, 0, 60, 80]])  # 30 and 60 px
     predicted = TRUTH + [[[15, 0]], [[0, 30.1]]]
     np.testing.assert_allclose(pckh(predicted, TRUTH, head), [50, 50, 50])
-    np.testing.assert_array_equal(pckh(predicted, TRUTH, head, visible=[[0, 1, 0], [1, 1, 1]]), [0, 50, 0])
+    np.testing.assert_array_equal(pckh(predicted, TRUTH, head, labelled=[[0, 1, 0], [1, 1, 1]]), [0, 50, 0])
     curve = pdj(predicted, TRUTH, head, [0.4, 0.5, 0.51])
     np.testing.assert_allclose(curve[:, 0], [0, 50, 100])
     assert pdj(TRUTH, TRUTH, head).shape == (51, 3)
@@ -114,7 +114,10 @@ def test_pckh_and_pdj():
 
 def test_pcp_by_hand():
     predicted = TRUTH.copy()
-    predicted[0, 1] += [8, 0]  # limb 0-1 of 10 px: one end off by 8, so loose (4) but not strict
+    predicted[0, 1] += [
+        8,
+        0,
+    ]  # limb 0-1 is 10 px long; one end is off by 8 px: correct if loose (mean 4), not if strict
     np.testing.assert_allclose(pcp(predicted, TRUTH, LIMBS), [50, 100])
     np.testing.assert_allclose(pcp(predicted, TRUTH, LIMBS, strict=False), [100, 100])
     np.testing.assert_allclose(limb_distances(predicted, TRUTH, LIMBS)[0], [0.8, 0])
@@ -124,15 +127,15 @@ def test_pcp_by_hand():
 
 
 def test_pcp_masks():
-    predicted, visible = TRUTH.copy(), np.ones((2, 3), bool)
-    predicted[0, 1], visible[0, 1] = np.nan, False
-    np.testing.assert_array_equal(pcp(predicted, TRUTH, LIMBS, visible=visible), [100, 100])
-    assert np.isnan(limb_distances(predicted, TRUTH, LIMBS, visible=visible)[0, 0])
-    visible[:, 0] = False
-    assert np.isnan(pcp(predicted, TRUTH, LIMBS, visible=visible)).all()
+    predicted, labelled = TRUTH.copy(), np.ones((2, 3), bool)
+    predicted[0, 1], labelled[0, 1] = np.nan, False
+    np.testing.assert_array_equal(pcp(predicted, TRUTH, LIMBS, labelled=labelled), [100, 100])
+    assert np.isnan(limb_distances(predicted, TRUTH, LIMBS, labelled=labelled)[0, 0])
+    labelled[:, 0] = False
+    assert np.isnan(pcp(predicted, TRUTH, LIMBS, labelled=labelled)).all()
     point = TRUTH.copy()
     point[0, 1] = point[0, 0]
-    assert np.isnan(limb_distances(point, point, LIMBS)[0, 0])  # a limb without length
+    assert np.isnan(limb_distances(point, point, LIMBS)[0, 0])  # a limb of zero length
 
 
 def test_errors():
@@ -196,7 +199,7 @@ def test_strict_never_exceeds_loose(seed):
 
 
 @given(SEEDS)
-def test_curves_rise_and_people_may_change_places(seed):
+def test_curves_increase_and_the_order_of_subjects_does_not_matter(seed):
     predicted = moved(seed)
     curve = pdj(predicted, TRUTH, [20, 25])
     assert (np.diff(curve, axis=0) >= 0).all()

@@ -21,7 +21,7 @@ SIGMAS = np.array([0.05, 0.1, 0.2])
 
 
 def crowds(seed, *, n_images=12, n_parts=17, most=6, tie=False):
-    """Several people an image, with crowds, unlabelled people and all sizes; predictions near them and elsewhere."""
+    """Images with several people of all sizes, some crowds or unlabelled; predictions near them and elsewhere."""
     rng = np.random.default_rng(seed)
     truth = {"image": [], "joints": [], "areas": [], "boxes": [], "crowd": []}
     found = {"image": [], "joints": [], "scores": []}
@@ -67,23 +67,25 @@ def crowds(seed, *, n_images=12, n_parts=17, most=6, tie=False):
 def test_by_hand():
     truth = np.zeros((2, 3, 2))
     predicted = truth.copy()
-    predicted[0, 0] = [0.1 * 10, 0]  # off by 2 sigma of a person of 10 x 10
+    predicted[0, 0] = [0.1 * 10, 0]  # off by 2 sigma, for a person of 10 x 10
     expected = [(np.exp(-0.5) + 2) / 3, 1]
     np.testing.assert_allclose(oks(predicted, truth, [100, 100], sigmas=SIGMAS), expected)
-    visible = [[True, False, False], [False, False, False]]
-    np.testing.assert_allclose(oks(predicted, truth, [100, 1], sigmas=SIGMAS, visible=visible), [np.exp(-0.5), np.nan])
+    labelled = [[True, False, False], [False, False, False]]
+    np.testing.assert_allclose(
+        oks(predicted, truth, [100, 1], sigmas=SIGMAS, labelled=labelled), [np.exp(-0.5), np.nan]
+    )
 
 
-def test_pairs_are_the_same_and_boxes_stand_in_for_the_unlabelled():
+def test_pairs_agree_with_oks_and_boxes_replace_missing_joints():
     rng = np.random.default_rng(0)
     joints = np.dstack([rng.uniform(0, 20, (2, 3, 2)), [[1, 2, 0], [0, 0, 0]]])
     predicted = rng.uniform(0, 20, (4, 3, 2))
     boxes = np.array([[0, 0, 20, 20], [100, 100, 10, 10]], float)
     pairs = oks_pairs(predicted, joints, boxes, [400, 100], sigmas=SIGMAS)
-    alone = oks(predicted, np.repeat(joints[:1, :, :2], 4, 0), np.full(4, 400), sigmas=SIGMAS, visible=[[1, 1, 0]] * 4)
+    alone = oks(predicted, np.repeat(joints[:1, :, :2], 4, 0), np.full(4, 400), sigmas=SIGMAS, labelled=[[1, 1, 0]] * 4)
     np.testing.assert_allclose(pairs[:, 0], alone)
     assert (pairs[:, 1] < 1e-3).all()
-    inside = np.full((1, 3, 2), 91.0)  # in the box grown by its size
+    inside = np.full((1, 3, 2), 91.0)  # in the enlarged box
     assert oks_pairs(inside, joints, boxes, [400, 100], sigmas=SIGMAS)[0, 1] == 1
 
 
@@ -114,7 +116,7 @@ def test_agrees_with_pycocotools(seed, tie):
     assert 5 < mine[0].mean() < 95
 
 
-def test_agrees_with_pycocotools_beyond_twenty_predictions_and_on_equal_similarities():
+def test_agrees_with_pycocotools_on_ties_and_more_than_twenty_predictions():
     pytest.importorskip("pycocotools")
     detections, people = crowds(3, most=14)
     double = LabelledPeople(*(np.concatenate([value, value]) for value in vars(people).values()))
@@ -179,18 +181,18 @@ def test_malformed():
     ]:
         with pytest.raises(ValueError, match=message):
             oks(*arguments, sigmas=SIGMAS)
-    with pytest.raises(ValueError, match="each of 3 parts"):
+    with pytest.raises(ValueError, match="each of the 3 parts"):
         oks(pose, pose, [1], sigmas=COCO_SIGMAS)
     with pytest.raises(ValueError, match="every sigma"):
         oks(pose, pose, [1], sigmas=[0, 1, 1])
-    with pytest.raises(ValueError, match="visible must be"):
-        oks(pose, pose, [1], sigmas=SIGMAS, visible=[[1, 1]])
+    with pytest.raises(ValueError, match="labelled must be"):
+        oks(pose, pose, [1], sigmas=SIGMAS, labelled=[[1, 1]])
     detections, people = crowds(0)
-    with pytest.raises(ValueError, match="the truth does not have"):
+    with pytest.raises(ValueError, match="not in the ground truth"):
         match(Detections(np.array([1]), np.zeros((1, 17, 2)), np.ones(1)), people)
     with pytest.raises(ValueError, match="predictions have 3 parts"):
         match(Detections(np.array([10]), pose, np.ones(1)), people)
-    with pytest.raises(ValueError, match="one an image"):
+    with pytest.raises(ValueError, match="one per image"):
         oks_ap(match(detections, people), [1, 2])
     with pytest.raises(ValueError, match="not finite"):
         Detections(np.array([10]), pose * np.nan, np.ones(1))

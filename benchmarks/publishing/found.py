@@ -1,0 +1,105 @@
+"""What the studies found, in sentences and tables made from their result files, so that no figure is typed by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from benchmarks.publishing import found_answers, found_claims, found_inside, results_file
+from benchmarks.publishing.found_words import Finding, Rows
+
+__all__ = ["PAGES", "Page", "sentence", "summary", "table"]
+
+NOT_MEASURED = "Not measured yet."
+
+
+class Page(NamedTuple):
+    """One study.
+
+    Attributes
+    ----------
+    script : str
+        In ``benchmarks/``.
+    claim : str
+        Of the paper, or the question.
+    paper : str
+        The paper's figure; "-" where the question is open.
+    tell : callable
+        Result -> Finding.
+    table : callable
+        Result -> heads and rows.
+    """
+
+    script: str
+    claim: str
+    paper: str
+    tell: Callable[[dict], Finding]
+    table: Callable[[dict], Rows]
+
+
+PAGES = {
+    "compare_lspet": Page(
+        "compare_pm_cpm", "Convolutions in the place of forests gain",
+        ", ".join(f"+{gain} @{limit}" for limit, gain in found_claims.PAPER_GAIN.items()),
+        found_claims.compare, found_claims.compare_table,
+    ),
+    "receptive_field": Page(
+        "receptive_field", "Accuracy rises with the receptive field", "up to about 250 px of 304, then flat",
+        found_claims.field, found_claims.field_table,
+    ),
+    "gradient_flow": Page(
+        "gradient_flow", "Early gradients vanish without a loss at every stage", "concentrated at 0",
+        found_inside.gradient, found_inside.gradient_table,
+    ),
+    "training_strategies": Page(
+        "training_strategies", "Joint training is best with a loss at every stage, worst with one at the end",
+        "best; worst", found_claims.strategies, found_claims.strategies_table,
+    ),
+    "stages": Page(
+        "stages", "Accuracy rises with the stages", "up to about 5, then flat",
+        found_claims.stages, found_claims.stages_table,
+    ),
+    "context": Page(
+        "context", "Context from easy parts fixes hard ones", "shown by an example",
+        found_inside.context, found_inside.context_table,
+    ),
+    "sample_efficiency": Page(
+        "sample_efficiency", "How many labelled people?", "-", found_answers.samples, found_answers.samples_table
+    ),
+    "cost": Page("cost", "What is accuracy worth?", "-", found_answers.cost, found_answers.cost_table),
+    "robustness": Page(
+        "robustness", "What if the picture is bad?", "-", found_answers.robustness, found_answers.robustness_table
+    ),
+}  # fmt: skip
+"""By result file: six claims of "Convolutional Pose Machines", then three questions."""
+
+
+def _result(name: str) -> dict | None:
+    """The result, or None where it is not measured yet."""
+    file = results_file.FOLDER / f"{name}.json"
+    found = results_file.read(name) if file.is_file() else None
+    return found if found is not None and found["finished"] else None
+
+
+def sentence(name: str) -> str:
+    """The finding of a study."""
+    result = _result(name)
+    return NOT_MEASURED if result is None else PAGES[name].tell(result).sentence
+
+
+def table(name: str) -> Rows | None:
+    """Heads and rows of a study's table; None where it is not measured yet."""
+    result = _result(name)
+    return None if result is None else PAGES[name].table(result)
+
+
+def summary() -> Rows:
+    """All findings in one table: what is claimed or asked, the paper's figure, the figure here, the verdict."""
+    rows = []
+    for name, page in PAGES.items():
+        result = _result(name)
+        here, verdict = NOT_MEASURED, "-"
+        if result is not None:
+            verdict, _, here = page.tell(result)
+        rows.append((page.claim, page.paper, here, verdict))
+    return ("Claim or question", "In the paper", "Here", "Verdict"), rows

@@ -1,0 +1,101 @@
+"""Which learner grows the forests: accuracy, training time and size of one stage, side by side.
+
+    python benchmarks/studies/forest_learners.py --root DIR
+
+Every learner trains the first stage of a Pose Machine on the same cells of the same people of LSPET, one level, and is
+measured on the same test people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
+
+from benchmarks.publishing.results_file import write_json
+from benchmarks.training.shipped import load
+from posemachines import ForestStage, PoseMachine, StackedTraining
+from posemachines.datasets import Crops
+from posemachines.evaluation import bootstrap_difference, evaluate_machine
+from posemachines.profiling.cost import machine_description, milliseconds_per_image, versions
+
+PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba", "xgboost-cpu")
+DEEP = {"boosting": False, "max_depth": 20, "min_samples_leaf": 8}
+LEARNERS: dict[str, dict] = {
+    "boosted, histogram": {},
+    "boosted, scikit-learn": {"learner": "scikit-learn"},
+    "boosted, xgboost": {"learner": "xgboost"},
+    "plain forest, histogram": DEEP,
+    "plain forest, scikit-learn": DEEP | {"learner": "scikit-learn"},
+}
+
+
+def run_learner(changes: dict, train, test, options: argparse.Namespace):
+    """Entry of a learner, and its distances."""
+    settings = {"n_rounds": options.rounds, "max_cells": options.cells, "levels": 1, "n_jobs": options.jobs}
+    machine = PoseMachine(
+        1, stage=ForestStage(**settings | changes), training=StackedTraining(views=2), skeleton="lsp", random_state=0
+    )
+    began = time.perf_counter()
+    machine.fit(train.X, train.y)
+    seconds = time.perf_counter() - began
+    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms)
+    stage = accuracy.to_dict()["stages"][0]
+    file = options.output.with_suffix(".npz.tmp")
+    machine.save(file)
+    entry = {
+        "changes": changes,
+        "pck": stage["pck"],
+        "interval": stage["interval"],
+        "training_seconds": round(seconds, 1),
+        "nodes": machine.size()["nodes"],
+        "file_bytes": file.stat().st_size,
+        "ms_per_image": milliseconds_per_image(machine, test.X, n_images=30),
+    }
+    file.unlink()
+    return entry, accuracy.distances[0]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train with every learner, compare with the first, write and print."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--root", type=Path, required=True, help="folder of LSPET (joints.mat and images/)")
+    parser.add_argument("--train", type=int, default=600)
+    parser.add_argument("--test", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--cells", type=int, default=15_000)
+    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/forest_learners.json"))
+    options = parser.parse_args(arguments)
+    train, test = load(options.root, options.train, options.test, options.jobs)
+    warm = argparse.Namespace(**vars(options) | {"rounds": 1, "cells": 500})
+    run_learner({}, Crops(*(part[:50] for part in train)), test, warm)  # compile the kernels
+    entries, first = {}, None
+    print(f"{'':28}{'PCK@0.1':>9}{'PCK@0.2':>9}{'training':>11}{'nodes':>10}{'file':>10}{'ms/image':>10}")
+    for name, changes in LEARNERS.items():
+        entry, distances = run_learner(changes, train, test, options)
+        first = distances if first is None else first
+        entry["against_default"] = {str(t): bootstrap_difference(distances, first, t) for t in (0.1, 0.2)}
+        entries[name] = entry
+        print(
+            f"{name:28}{entry['pck']['0.1']:>9.1f}{entry['pck']['0.2']:>9.1f}{entry['training_seconds']:>9.1f} s"
+            f"{entry['nodes']:>10,}{entry['file_bytes'] / 2**20:>6.2f} MiB{entry['ms_per_image']['median']:>10.2f}",
+            flush=True,
+        )
+    result = {
+        "command": shlex.join(["python", "benchmarks/studies/forest_learners.py", *(arguments or sys.argv[1:])]),
+        "settings": {name: getattr(options, name) for name in ("train", "test", "rounds", "cells")},
+        "learners": entries,
+        "computer": machine_description(),
+        "versions": versions(PACKAGES),
+    }
+    write_json(result, options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""How many faults in labels are found: sides exchanged in drawn figures, one group of pairs at a time.
+
+python benchmarks/studies/label_faults.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.publishing.results_file import write_json
+from posemachines import PoseDataset
+from posemachines.datasets import make_synthetic
+from posemachines.labels import validate
+from posemachines.labels.suspicions import side_groups
+from posemachines.skeleton import LSP
+
+KIND = "sides exchanged"
+EVERY = 12  # person whose labels are spoilt, one of so many
+
+
+def measure(n: int, seed: int) -> dict:
+    """Shares of people in whom an exchange is reported: the spoilt and the others, for every group."""
+    figures = make_synthetic(n, random_state=seed)
+    clean = validate(figures, pictures=False).people(KIND)
+    rows = []
+    for group in side_groups(LSP):
+        who = np.random.default_rng(seed).choice(n, n // EVERY, replace=False)
+        joints = figures.joints.copy()
+        for pair in group:
+            ends = LSP.pairs[pair]
+            joints[np.ix_(who, ends)] = joints[np.ix_(who, ends[::-1])]
+        found = validate(PoseDataset(figures.photos, joints, LSP), pictures=False).people(KIND)
+        names = [LSP.parts[LSP.pairs[pair][0]].removeprefix("right ") for pair in group]
+        rows.append({"exchanged": names, "found": found[who].mean(), "others": np.delete(found, who).mean()})
+    return {"people": n, "spoilt": n // EVERY, "seed": seed, "clean": clean.mean(), "groups": rows}
+
+
+def main(arguments=None) -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=600)
+    parser.add_argument("--seed", type=int, default=21)
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/label_faults.json"))
+    options = parser.parse_args(arguments)
+    if options.people < 10 * EVERY:
+        parser.error(f"--people must be at least {10 * EVERY}, for one in {EVERY} is spoilt")
+    result = {"command": "python benchmarks/studies/label_faults.py", **measure(options.people, options.seed)}
+    write_json(result, options.output)
+    print(f"reported in clean labels: {100 * result['clean']:.1f} %")
+    for row in result["groups"]:
+        print(
+            f"{', '.join(row['exchanged']):<20} found {100 * row['found']:5.1f} %, others {100 * row['others']:4.1f} %"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

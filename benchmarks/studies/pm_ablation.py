@@ -1,0 +1,140 @@
+"""What each piece of the Pose Machine is worth: the machine without it, on the same people.
+
+    python benchmarks/studies/pm_ablation.py --root DIR
+
+Every variant is trained on the same people of LSPET and measured on the same test people; the table gives each
+difference to the whole machine with its paired bootstrap interval. Finished variants are kept when it is broken off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
+
+from benchmarks.publishing.results_file import write_json
+from benchmarks.training.shipped import load
+from posemachines import ForestStage, PoseMachine, StackedTraining
+from posemachines.evaluation import bootstrap_difference, evaluate_machine
+from posemachines.profiling.cost import machine_description, versions
+
+PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba")
+VARIANTS: dict[str, dict] = {  # name -> what differs from the whole machine, of the stage or of the training
+    "whole": {},
+    "parts only": {"levels": 1},
+    "no context patches": {"context_patches": False},
+    "no context offsets": {"context_offsets": False},
+    "no context": {"context_patches": False, "context_offsets": False},
+    "no stacking": {"folds": 1},
+    "no boosting": {"boosting": False, "max_depth": 20, "min_samples_leaf": 8},
+    "no refining": {"refine": False},
+    "no mirrored people": {"views": 1},
+    "no hard negatives": {"hard_negatives": 0.0},
+}
+OF_THE_TRAINING = ("folds", "views")
+
+
+def build(changes: dict, options: argparse.Namespace) -> PoseMachine:
+    """The machine of a variant, not trained."""
+    stage = {"n_rounds": options.rounds, "max_cells": options.cells, "n_jobs": options.jobs}
+    stage |= {name: value for name, value in changes.items() if name not in OF_THE_TRAINING}
+    training = {"views": 2} | {name: value for name, value in changes.items() if name in OF_THE_TRAINING}
+    return PoseMachine(
+        options.stages, stage=ForestStage(**stage), training=StackedTraining(**training), skeleton="lsp", random_state=0
+    )
+
+
+def run_variant(name: str, train, test, options: argparse.Namespace) -> dict:
+    """Accuracy of a variant, and its distances (people x parts), by which it is compared."""
+    machine = build(VARIANTS[name], options)
+    began = time.perf_counter()
+    machine.fit(train.X, train.y)
+    seconds = time.perf_counter() - began
+    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms)
+    stages = [{key: stage[key] for key in ("stage", "pck", "interval")} for stage in accuracy.to_dict()["stages"]]
+    distances = [np.round(stage, 4).tolist() for stage in accuracy.distances]
+    return {
+        "changes": VARIANTS[name],
+        "stages": stages,
+        "training_seconds": round(seconds, 1),
+        "nodes": machine.size()["nodes"],
+        "distances": distances,
+    }
+
+
+def compare(variants: dict[str, dict]) -> None:
+    """Write into every variant its difference to the whole machine, last stage, and to its own first stage."""
+    whole = np.array(variants["whole"]["distances"][-1], float)
+    for name, variant in variants.items():
+        first, last = (np.array(variant["distances"][stage], float) for stage in (0, -1))
+        for threshold in (0.1, 0.2):
+            if name != "whole":
+                against = bootstrap_difference(last, whole, threshold)
+                variant.setdefault("against_whole", {})[str(threshold)] = against
+            variant.setdefault("against_first_stage", {})[str(threshold)] = bootstrap_difference(last, first, threshold)
+
+
+def table(result: dict) -> str:
+    """The variants as lines of text."""
+    lines = [f"{'':20} PCK@0.2 by stage    against the whole   PCK@0.1 by stage    against the whole"]
+    for name, variant in result["variants"].items():
+        cells = [f"{name:20}"]
+        for threshold in ("0.2", "0.1"):
+            cells.append(" ".join(f"{stage['pck'][threshold]:5.1f}" for stage in variant["stages"]))
+            against = variant.get("against_whole", {}).get(threshold)
+            low, high = against["interval"] if against else (0, 0)
+            cells.append(f"{against['difference']:+5.1f} [{low:+.1f}, {high:+.1f}]" if against else " " * 19)
+        lines.append("  ".join(cells))
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the variants that are not yet in the file of unfinished work, compare and write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--root", type=Path, required=True, help="folder of LSPET (joints.mat and images/)")
+    parser.add_argument("--train", type=int, default=1500)
+    parser.add_argument("--test", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--cells", type=int, default=60_000)
+    parser.add_argument("--stages", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="comma-separated")
+    parser.add_argument("--unfinished", type=Path, default=Path("runs/pm_ablation.json"))
+    parser.add_argument("--output", type=Path, default=Path("benchmarks/results/pm_ablation.json"))
+    options = parser.parse_args(arguments)
+    names = [name.strip() for name in options.variants.split(",")]
+    if unknown := sorted({*names} - {*VARIANTS}):
+        parser.error(f"no variant is called {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
+    settings = {name: getattr(options, name) for name in ("train", "test", "rounds", "cells", "stages")}
+    kept = json.loads(options.unfinished.read_text()) if options.unfinished.exists() else {}
+    variants = kept["variants"] if kept.get("settings") == settings else {}
+    train, test = load(options.root, options.train, options.test, options.jobs)
+    for name in ["whole", *(name for name in names if name != "whole")]:
+        if name not in variants:
+            print(name, flush=True)
+            variants[name] = run_variant(name, train, test, options)
+            write_json({"settings": settings, "variants": variants}, options.unfinished)
+    compare(variants)
+    for variant in variants.values():
+        del variant["distances"]
+    result = {
+        "command": shlex.join(["python", "benchmarks/studies/pm_ablation.py", *(arguments or sys.argv[1:])]),
+        "settings": settings,
+        "variants": variants,
+        "computer": machine_description(),
+        "versions": versions(PACKAGES),
+    }
+    write_json(result, options.output)
+    print(table(result))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

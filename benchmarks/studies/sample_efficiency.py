@@ -1,0 +1,64 @@
+"""Accuracy of both machines with 50 to 8000 training people: where do the curves cross?
+
+The first people of the training set are taken, the same for both; a net passes over few people more often (16,000 crops
+in all, 11 to 100 passes). Intervals tell how sure the figures are for these trained machines; another choice of 50
+people would vary them further.
+
+    python benchmarks/studies/sample_efficiency.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.studies.study import Study, run_study, stage_figures
+from benchmarks.studies.study_plots import lines
+from posemachines.comparison.machines import LABELS, compile_kernels
+from posemachines.evaluation import compare_machines
+
+SIZES = (50, 100, 200, 500, 1000, 2000, 4000, 8000)
+
+
+def measure(study: Study) -> None:
+    """Train both machines at every size."""
+    options = study.options
+    sizes = (12, 24) if study.quick else tuple(size for size in SIZES if size <= options.train)
+    compile_kernels(options.jobs)
+    rows, differences = [], []
+    for size in sizes:
+        row, distances = {"people": size, "machines": {}}, {}
+        for name in ("pm", "cpm"):
+            machine = study.machine(name, size)
+            trained = study.trained(machine, name, n_people=size)
+            evaluation = study.evaluated(trained.machine)
+            distances[name] = evaluation.distances[-1]
+            cost = trained.record["cost"]
+            row["machines"][name] = {"stages": stage_figures(evaluation), "cpu_seconds": cost["cpu_seconds"]}
+        rows.append(row)
+        differences += [{"people": size, **each} for each in compare_machines(distances, n_resamples=study.resamples)]
+        study.write({"sizes": rows, "differences": differences}, draw, finished=size == sizes[-1])
+
+
+def draw(result: dict):
+    """PCK@0.2 over the number of people, both machines."""
+    series = {
+        LABELS[name]: [
+            (row["people"], stage["pck"]["0.2"], stage["interval"]["0.2"])
+            for row in result["sizes"]
+            for stage in [row["machines"][name]["stages"][-1]]
+        ]
+        for name in ("pm", "cpm")
+    }
+    return lines(series, xlabel="Training people", ylabel="PCK@0.2 [%], with 95 % interval", log=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the study."""
+    return run_study("sample_efficiency", __doc__, measure, arguments, n_train=8000)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

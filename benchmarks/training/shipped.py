@@ -1,0 +1,71 @@
+"""What the scripts of the shipped machines share: the photographs, and how a machine is measured on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from posemachines import SequentialMachine
+from posemachines.beliefs import pixels_to_cells
+from posemachines.datasets import Crops, load_lspet
+from posemachines.evaluation import evaluate_machine
+from posemachines.metrics import normalised_distances, reference_length, reliability
+
+CROP = 128  # px, of the forest's crops
+VARIANTS = {
+    "flip": {"flip": True, "scales": (1.0,)},
+    "flip_scales": {"flip": True, "scales": (0.9, 1.0, 1.1)},
+    "plain": {"flip": False, "scales": (1.0,)},
+}
+
+
+def load(
+    root: Path, n_train: int, n_test: int, jobs: int, *, size: int = CROP, after: int = 8000
+) -> tuple[Crops, Crops]:
+    """Crops of `size` px of the first training people, and of the first of those `after` them."""
+    people = load_lspet(root)
+    numbers = np.array([int(photo.stem.removeprefix("im")) for photo in people.photos])
+    train, test = people[numbers <= after][:n_train], people[numbers > after][:n_test]
+    return train.crops(size, n_jobs=jobs, verbose=True), test.crops(size, n_jobs=jobs, verbose=True)
+
+
+def calibration(machine: SequentialMachine, test: Crops, radius: float) -> list[dict]:
+    """For each stage, how often a part is where the belief says.
+
+    Of all cells: belief against the share of cells that lie within `radius` cells of the joint. Of each joint: the
+    belief at the peak against the share of peaks within 0.2 of the reference length.
+    """
+    labelled = test.y[..., 2] > 0
+    scale = reference_length(test.y, machine.skeleton_)
+    joints = pixels_to_cells(test.y[..., :2], machine.stride_)
+    stages = []
+    predicted = machine.staged_predict_scores(test.X)
+    for number, (beliefs, (places, scores)) in enumerate(
+        zip(machine.staged_beliefs(test.X), predicted, strict=True), 1
+    ):
+        rows, columns = np.mgrid[: beliefs.shape[2], : beliefs.shape[3]]
+        way = np.hypot(rows - joints[..., 1, None, None], columns - joints[..., 0, None, None])
+        cells = reliability(np.clip(beliefs[:, :-1][labelled], 0, 1), (way <= radius)[labelled])
+        distances = normalised_distances(places, test.y[..., :2], scale, labelled=labelled)
+        known = np.isfinite(distances)
+        peaks = reliability(np.clip(scores[known], 0, 1), distances[known] <= 0.2)
+        stages.append({"stage": number, "cells": asdict(cells), "peaks": asdict(peaks)})
+    return stages
+
+
+def accuracies(machine: SequentialMachine, test: Crops, names: Sequence[str] = tuple(VARIANTS)) -> dict[str, dict]:
+    """Accuracy of every stage, the machine alone and averaged over views of the crop; prints what it finds."""
+    found = {}
+    for name in names:
+        machine.set_params(**VARIANTS[name])
+        found[name] = evaluate_machine(machine, test.X, test.y, transforms=test.transforms).to_dict()
+        for stage in found[name]["stages"]:
+            pck, interval = stage["pck"], stage["interval"]
+            print(
+                f"{name:12} stage {stage['stage']}  PCK@0.2 {pck['0.2']:.1f} {interval['0.2']}  @0.1 {pck['0.1']:.1f}"
+            )
+    machine.set_params(flip=True, scales=(1.0,))
+    return found

@@ -1,0 +1,1 @@
+"""Checks of arrays, files that are written whole, progress bars: what every folder needs."""

@@ -1,0 +1,57 @@
+"""Old names of arguments, accepted with a warning until they are removed."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+__all__ = ["renamed_keyword"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def renamed_keyword(**new_names: str) -> Callable[[Function], Function]:
+    """Decorator that accepts the old names of keyword arguments.
+
+    The signature stays the one with the new names, so that the constructors of scikit-learn estimators can be
+    decorated as well.
+
+    Parameters
+    ----------
+    **new_names : str
+        The new name of each old one: ``@renamed_keyword(visible="labelled")``.
+
+    Returns
+    -------
+    decorator
+        The decorated function issues a DeprecationWarning when it is called with an old name, and raises a
+        TypeError when it is called with both.
+
+    Examples
+    --------
+    >>> @renamed_keyword(colour="hue")
+    ... def paint(hue=0):
+    ...     return hue
+    >>> paint(hue=3)
+    3
+    """
+
+    def decorate(function: Function) -> Function:
+        name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+        @functools.wraps(function)
+        def renamed(*args, **kwargs):
+            for old in new_names.keys() & kwargs.keys():
+                new = new_names[old]
+                if new in kwargs:
+                    raise TypeError(f"{name}() got both {new}= and its old name {old}=; pass {new}= only")
+                message = f"{name}({old}=) is deprecated and will be removed; use {new}="
+                warnings.warn(message, DeprecationWarning, stacklevel=2)
+                kwargs[new] = kwargs.pop(old)
+            return function(*args, **kwargs)
+
+        return renamed  # type: ignore[return-value]
+
+    return decorate

@@ -1,0 +1,91 @@
+"""Find labels that are probably wrong, before anything is trained on them.
+
+Exit code 0: no errors, though perhaps warnings; 1: findings that must be errors; 2: the data cannot be read.
+
+Examples:
+  python -m posemachines validate --dataset lspet --root path/to/lspet --page labels.html
+  python -m posemachines validate --dataset coco --annotations animals.json --images photos --json labels.json
+  python -m posemachines validate --dataset csv --annotations CollectedData.csv --images .
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+
+from .files import check_outputs, note, write_text
+
+NAME = "validate"
+SUMMARY = "find labels of a data set that are probably wrong"
+FORMATS = ("lspet", "lsp", "flic", "mpii", "coco", "csv")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this subcommand."""
+    parser.add_argument("--dataset", required=True, choices=FORMATS, help="format of the labels")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the data set (lspet, lsp, flic)")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="labels (mpii, coco, csv)")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the photos (mpii, coco, csv)")
+    parser.add_argument("--category", help="category in a COCO file, where several have keypoints")
+    parser.add_argument("--frame", help="what sets a person's centre and scale (default: by format)")
+    parser.add_argument("--show", type=int, default=10, metavar="N", help="of each kind to print (default: 10)")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page with pictures of the people")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all findings as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, judge, print, write."""
+    from ..datasets import load_dataset
+    from ..labels import validate
+
+    if options.show < 0:
+        raise ValueError(f"--show must be 0 or more; got {options.show}")
+    given = [path for path in (options.annotations, options.root) if path is not None]
+    check_outputs((options.page, options.json), given)
+    people = load_dataset(
+        _labels(options), options.images, format=options.dataset, category=options.category, crop_rule=options.frame
+    )
+    found = validate(people)
+    print(found.summary())
+    for kind in found.counts() if options.show else ():
+        of_kind = [each for each in found.findings if each.kind == kind]
+        print(f"\n{kind}" + (f", the surest {options.show} of {len(of_kind)}" if len(of_kind) > options.show else ""))
+        for finding in of_kind[: options.show]:
+            print("  " + _line(people, finding))
+    if options.json is not None:
+        content = {"command": _command(options), **found.to_dict()}
+        write_text(options.json, json.dumps(content, indent=1) + "\n")
+        note(f"wrote {options.json}")
+    if options.page is not None:
+        from ..labels.page import write_label_page
+
+        note(f"wrote {write_label_page(found, options.page)}")
+    return int(any(finding.level == "error" for finding in found.findings))
+
+
+def _labels(options: argparse.Namespace) -> Path:
+    """Folder or file of the labels, as the format has one."""
+    name = "root" if options.dataset in ("lspet", "lsp", "flic") else "annotations"
+    path = getattr(options, name)
+    if path is None:
+        raise ValueError(f"--dataset {options.dataset} needs --{name}")
+    return path
+
+
+def _line(people, finding) -> str:
+    if finding.person is None:
+        return finding.message
+    photo = people.photos[finding.person]
+    name = f" ({Path(photo).name})" if isinstance(photo, str | Path) else ""
+    return f"{finding.person}{name}: {finding.message}"
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What chose the data, as it would be typed."""
+    names = ("dataset", "root", "annotations", "images", "category", "frame")
+    given = [(name, getattr(options, name)) for name in names if getattr(options, name) is not None]
+    return " ".join(
+        ["python -m posemachines validate", *(f"--{name} {shlex.quote(str(value))}" for name, value in given)]
+    )

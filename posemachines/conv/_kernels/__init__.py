@@ -1,0 +1,1 @@
+"""Convolution by Fourier transform, used where it is faster than the direct way."""

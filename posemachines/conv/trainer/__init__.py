@@ -1,0 +1,1 @@
+"""The training loop of convolutional stages: batches, augmentation, optimiser, log."""

@@ -1,0 +1,1 @@
+"""Compiled loops of the forest stage, each with a numpy twin of the same name."""

@@ -1,0 +1,162 @@
+"""The compiled loops that grow trees on codes; :mod:`._growing_twins` grows the same trees in numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .lanes import LANES, add_lanes
+
+__all__ = ["grow"]
+
+_loop = njit(cache=True, nogil=True, error_model="numpy")  # empty sides divide by zero: never better
+_sum = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+
+
+@_loop
+def _draw(state, n):
+    """A number below n; advances the generator (xorshift) in state[0]."""
+    x = state[0]
+    x ^= x << np.uint64(13)
+    x ^= x >> np.uint64(7)
+    x ^= x << np.uint64(17)
+    state[0] = x
+    return np.int64((x >> np.uint64(11)) % np.uint64(n))
+
+
+@_sum
+def _purity(left, total, targets, penalty):
+    """Squared sums over weight of both sides: the larger, the better they are told apart.
+
+    The last lane holds the weight; targets is 1 in the other lanes and 0 in it.
+    """
+    inside, outside = np.float32(0), np.float32(0)
+    for lane in range(len(left)):
+        rest = total[lane] - left[lane]
+        inside += targets[lane] * left[lane] * left[lane]
+        outside += targets[lane] * rest * rest
+    return inside / (left[-1] + penalty) + outside / (total[-1] - left[-1] + penalty)
+
+
+@_loop
+def _scan(codes, order, values, limits, histogram, counts, left):
+    """Best threshold of one feature: (purity, code)."""
+    n_lanes, min_leaf, penalty = values.shape[1], np.int64(limits[1]), np.float32(limits[3])
+    histogram[:] = 0
+    counts[:] = 0
+    sums, rows = histogram.reshape(-1), values.reshape(-1)
+    for i in range(len(order)):
+        shown = np.int64(codes[order[i]])
+        for first in range(0, n_lanes, LANES):
+            add_lanes(sums, shown * n_lanes + first, rows, i * n_lanes + first)
+        counts[shown] += 1
+    left[:2] = 0
+    before, whole = left[0], left[1]
+    for code in range(len(counts)):  # not the node's own sum, whose rounding differs
+        for first in range(0, n_lanes, LANES):
+            add_lanes(whole, first, sums, code * n_lanes + first)
+    best, at, n_left = np.float32(-1), -1, 0
+    for code in range(len(counts) - 1):
+        if not counts[code]:
+            continue
+        n_left += counts[code]
+        for first in range(0, n_lanes, LANES):
+            add_lanes(before, first, sums, code * n_lanes + first)
+        if n_left < min_leaf:
+            continue
+        if len(order) - n_left < min_leaf:
+            break
+        purity = _purity(before, whole, left[2], penalty)
+        if purity > best:
+            best, at = purity, code
+    return best, at
+
+
+@_loop
+def _partition(codes, code, order, values, spare_order, spare_values):
+    """Cells with codes up to `code` first, in place and each side in the order it was; how many they are."""
+    n_left, n_right = 0, 0
+    for i in range(len(order)):
+        if codes[order[i]] <= code:
+            order[n_left] = order[i]
+            values[n_left] = values[i]
+            n_left += 1
+        else:
+            spare_order[n_right] = order[i]
+            spare_values[n_right] = values[i]
+            n_right += 1
+    order[n_left:] = spare_order[:n_right]
+    values[n_left:] = spare_values[:n_right]
+    return n_left
+
+
+@_loop
+def _sum_rows(values, total):
+    sums = np.zeros(values.shape[1])
+    for i in range(len(values)):
+        for lane in range(values.shape[1]):
+            sums[lane] += values[i, lane]
+    total[:] = sums
+
+
+@_loop
+def _split(codes, order, values, total, limits, state, histogram, counts, left):
+    """Best (feature, code) among random features, if it is better than not to split; else feature -1."""
+    spread = np.float32(0)
+    for lane in range(len(total) - 1):
+        spread += total[lane] * total[lane]
+    best = np.float32(spread / (total[-1] + limits[3]) * 1.00001)  # a split that gains nothing but rounding is none
+    feature, at = -1, -1
+    for _ in range(np.int64(limits[0])):
+        f = _draw(state, len(codes))
+        purity, code = _scan(codes[f], order, values, limits, histogram, counts, left)
+        if purity > best:
+            best, feature, at = purity, f, code
+    return feature, at
+
+
+@_loop
+def grow(codes, order, values, limits, n_codes, seed):
+    """One tree on the cells `order` (m,) of codes (F, n).
+
+    values (m, lanes) is what each cell adds to its node, a multiple of 16 numbers of which the last is its weight;
+    limits is features a split, cells a leaf, depth and the weight that is added to each side. Both arrays are
+    reordered in place.
+
+    Returns nodes (feature, code, left, right), children below 0 being leaves ~child, and the sum of values of each
+    leaf.
+    """
+    state = np.array([seed], np.uint64)
+    n_lanes, max_depth = values.shape[1], np.int64(limits[2])
+    room = 2 * len(order) // np.int64(limits[1]) + 2
+    if max_depth < 30:
+        room = min(room, 2**max_depth + 1)
+    nodes, leaves = np.empty((room, 4), np.int32), np.empty((room, n_lanes), np.float32)
+    stack = np.zeros((max_depth + 2, 5), np.int64)  # first, last, depth, parent, side
+    stack[0] = np.array([0, len(order), 0, -1, 0])
+    histogram, counts = np.zeros((n_codes, n_lanes), np.float32), np.zeros(n_codes, np.int64)
+    left, total = np.ones((3, n_lanes), np.float32), np.empty(n_lanes, np.float32)
+    spare_order, spare_values = np.empty_like(order), np.empty_like(values)
+    left[2, -1] = 0
+    waiting, n_nodes, n_leaves = 1, 0, 0
+    while waiting:
+        waiting -= 1
+        first, last, depth, parent, side = stack[waiting]
+        some, shown = order[first:last], values[first:last]
+        _sum_rows(shown, total)
+        feature, code = -1, -1
+        if depth < max_depth and len(some) >= 2 * limits[1]:
+            feature, code = _split(codes, some, shown, total, limits, state, histogram, counts, left)
+        if parent >= 0:
+            nodes[parent, 2 + side] = n_nodes if feature >= 0 else ~n_leaves
+        if feature < 0:
+            leaves[n_leaves] = total
+            n_leaves += 1
+            continue
+        middle = first + _partition(codes[feature], code, some, shown, spare_order, spare_values)
+        nodes[n_nodes, 0], nodes[n_nodes, 1] = feature, code
+        stack[waiting] = np.array([middle, last, depth + 1, n_nodes, 1])
+        stack[waiting + 1] = np.array([first, middle, depth + 1, n_nodes, 0])
+        waiting += 2
+        n_nodes += 1
+    return nodes[:n_nodes].copy(), leaves[:n_leaves].copy()

@@ -1,0 +1,117 @@
+"""A page of the people whose labels look wrong (``pip install posemachines[report]``)."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .._utils.replacing import replacing
+from ..geometry import crop_transform, cut_crop, to_crop
+from ..visualize import SIDE_COLOURS, draw_skeleton
+from .validation import KINDS, Validation
+
+__all__ = ["write_label_page"]
+
+SIDE = 260  # px of a picture
+MARK = (255, 64, 64)
+logger = logging.getLogger(__name__)
+
+
+def write_label_page(validation: Validation, path: str | Path, *, most: int = 40) -> Path:
+    """Write one HTML file that needs nothing else, with a picture of everybody whose labels look wrong.
+
+    Parameters
+    ----------
+    validation : Validation
+        Of :func:`posemachines.datasets.validate`.
+    path : path
+        Written under a temporary name and renamed.
+    most : int, default=40
+        People of each kind of finding, the surest first; the page says how many it leaves out.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ImportError
+        Without jinja2.
+    ValueError
+        If `most` is not positive.
+    """
+    if most < 1:
+        raise ValueError(f"most must be positive, people of each kind; got {most}")
+    chosen: dict[int, None] = {}
+    for kind in validation.counts():
+        of_kind = dict.fromkeys(each.person for each in validation.findings if each.kind == kind)
+        chosen.update(dict.fromkeys(person for person in list(of_kind)[:most] if person is not None))
+    everybody = {each.person for each in validation.findings if each.person is not None}
+    people = [_entry(validation, person) for person in chosen]
+    content = {
+        "name": validation.dataset.name,
+        "n_people": len(validation.dataset),
+        "n_wrong": int(validation.people().sum()),
+        "counts": [(kind, KINDS[kind], count) for kind, count in validation.counts().items()],
+        "general": [each.message for each in validation.findings if each.person is None],
+        "people": people,
+        "left_out": len(everybody) - len(people),
+        "most": most,
+        "sides": dict(SIDE_COLOURS),
+    }
+    page = _template().render(content).encode()
+    path = Path(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(page)
+    return path
+
+
+def _entry(validation: Validation, person: int) -> dict:
+    dataset, findings = validation.dataset, validation.of(person)
+    photo = dataset.photos[person]
+    return {
+        "number": person,
+        "photo": Path(photo).name if isinstance(photo, str | Path) else "",
+        "findings": [{"kind": each.kind, "level": each.level, "message": each.message} for each in findings],
+        "kinds": sorted({each.kind for each in findings}),
+        "picture": _picture(validation, person, {part for each in findings for part in each.parts}),
+    }
+
+
+def _picture(validation: Validation, person: int, marked: set[str]) -> str | None:
+    """The person with the labels, those in question ringed, as an address of data; None without a photo."""
+    dataset = validation.dataset
+    joints = dataset.joints[person].astype(float)
+    try:
+        photo = dataset.photo(person)
+        centre, scale = dataset.centre[person], dataset.person_size[person]
+        if not (np.isfinite(centre).all() and scale > 0):  # nobody knows where: the whole photo
+            centre, scale = (np.array(photo.shape[1::-1]) - 1) / 2, max(photo.shape[:2])
+        frame = crop_transform(centre, scale, SIDE, fill=0.62)
+    except (OSError, ValueError) as error:
+        logger.warning("person %d is shown without a picture: %s", person, error)
+        return None
+    joints[:, :2] = to_crop(joints[:, :2], frame)
+    picture = draw_skeleton(cut_crop(photo, frame, SIDE), joints, dataset.skeleton, thickness=4)
+    for part in marked:
+        index = dataset.skeleton.index(part)
+        if joints[index, 2] > 0:
+            place = tuple(np.round(joints[index, :2].clip(4, SIDE - 5) * 16).astype(int).tolist())
+            for radius, colour, width in ((8.5, (16, 16, 18), 5), (8.5, MARK, 2)):
+                cv2.circle(picture, place, round(radius * 16), colour, width, cv2.LINE_AA, 4)
+    _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
+
+
+def _template():
+    try:
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+    except ImportError as error:
+        raise ImportError("the page needs jinja2; pip install posemachines[report]") from error
+    environment = Environment(loader=PackageLoader("posemachines.report"), autoescape=True, undefined=StrictUndefined)
+    environment.trim_blocks = environment.lstrip_blocks = True
+    return environment.get_template("labels.html")

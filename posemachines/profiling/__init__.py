@@ -1,0 +1,1 @@
+"""What a machine costs: time, memory, energy."""

@@ -1,0 +1,134 @@
+"""Somebody's own landmarks go through the whole comparison."""
+
+import argparse
+import json
+
+import pytest
+
+from benchmarks import compare_pm_cpm
+from posemachines.comparison import data as compare_data
+from tests.datasets.formats import save_everything
+
+TINY = ["--quick", "--rounds", "2", "--epochs", "1", "--stages", "2", "--jobs", "1", "--device", "cpu"]
+DATASET = {
+    "mpii matlab": "mpii",
+    "mpii plain": "mpii",
+    "mpii cpm": "mpii",
+    "flic": "flic",
+    "coco": "coco",
+    "csv": "csv",
+}
+PARTS = {"mpii": 14, "flic": 9, "coco": 14, "csv": 14}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    root = tmp_path_factory.mktemp("formats")
+    return root, *save_everything(root)
+
+
+def arguments(root, files, layout):
+    dataset = DATASET[layout]
+    where = ["--root", str(root)]
+    if dataset != "flic":
+        where = ["--annotations", str(files[layout]), "--images", str(root / "images")]
+    frame = ["--frame", "joints"] if dataset == "flic" else []
+    return ["--dataset", dataset, *where, *frame]
+
+
+@pytest.mark.parametrize("layout", DATASET)
+@pytest.mark.filterwarnings("ignore:left out, since no training person")
+def test_forty_figures_in_each_format_are_compared(saved, layout, tmp_path, capsys):
+    root, _, files = saved
+    options = [*arguments(root, files, layout), *TINY, "--output", str(tmp_path)]
+    assert compare_pm_cpm.main([*options, "--trained", str(tmp_path)]) == 0, capsys.readouterr().err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["finished"]
+    assert list(report["machines"]) == ["mean", "pm", "cpm"]
+    data = report["dataset"]
+    assert (data["train"], data["test"]) == (32, 8)
+    assert len(data["parts"]) == PARTS[DATASET[layout]]
+    assert data["view"] == ("observer" if layout == "flic" else "person")
+    for machine in report["machines"].values():
+        assert machine["accuracy"]["n_people"] == 8
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_parts_that_nobody_has_are_left_out(saved):
+    root, _, files = saved
+    with pytest.warns(UserWarning, match="left out, since no training person has them labelled: pelvis, thorax"):
+        train, test = compare_data.load(parsed(*arguments(root, files, "mpii plain")))
+    assert train.skeleton == test.skeleton
+    assert "thorax" not in train.skeleton.parts
+    assert train.joints.shape[1] == test.occluded.shape[1] == 14
+    assert train.joints[..., 2].any(0).all()
+
+
+def parsed(*given):
+    parser = argparse.ArgumentParser()
+    compare_data.add_arguments(parser)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(quick=False)
+    options = parser.parse_args([str(one) for one in given])
+    compare_data.check(options, parser)
+    return options
+
+
+def test_own_data_are_split_by_photos(saved, tmp_path):
+    root, _, files = saved
+    content = json.loads(files["coco"].read_text())
+    content["annotations"] += [one | {"id": one["id"] + 100} for one in content["annotations"]]  # two a photo
+    file = tmp_path / "double.json"
+    file.write_text(json.dumps(content))
+    given = ("--dataset", "coco", "--annotations", file, "--images", root / "images")
+    train, test = compare_data.load(parsed(*given))
+    assert (len(train), len(test)) == (64, 16)
+    assert not {*train.photos} & {*test.photos}
+    again, _ = compare_data.load(parsed(*given))
+    assert again.photos == train.photos
+    other, _ = compare_data.load(parsed(*given, "--seed", 1))
+    assert other.photos != train.photos
+    few, fewer = compare_data.load(parsed(*given, "--train", 10, "--test", 4))
+    assert (len(few), len(fewer)) == (10, 4)
+    with pytest.raises(ValueError, match=r"--train 65: the coco data have 64 people"):
+        compare_data.load(parsed(*given, "--train", 65))
+
+
+def test_test_people_in_a_file_of_their_own(saved):
+    root, _, files = saved
+    images = ("--images", root / "images")
+    train, test = compare_data.load(
+        parsed("--dataset", "coco", "--annotations", files["coco"], "--test-annotations", files["coco"], *images)
+    )
+    assert len(train) == len(test) == 40
+    with pytest.raises(ValueError, match="is not a list of people"):
+        compare_data.load(
+            parsed(
+                "--dataset", "mpii", "--annotations", files["mpii plain"], "--test-annotations", files["coco"], *images
+            )
+        )
+
+
+@pytest.mark.filterwarnings("ignore:left out, since no training person")
+def test_published_splits(saved):
+    root, _, files = saved
+    train, test = compare_data.load(parsed(*arguments(root, files, "mpii cpm")))
+    assert [photo.name for photo in test.photos] == [f"figure{number}.png" for number in range(32, 40)]
+    train, test = compare_data.load(parsed("--dataset", "flic", "--root", root))
+    assert [int(photo.stem[-2:]) for photo in test.photos] == list(range(0, 40, 5))
+    assert train.crop_rule == "cpm"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--dataset", "flic"), "needs --root"),
+        (("--dataset", "coco", "--images", "."), "needs --annotations, the file of the labels, and --images"),
+        (("--dataset", "csv", "--annotations", "a.csv"), "needs --annotations"),
+        (("--dataset", "figures", "--test", "1"), "--test must be at least 2 people"),
+    ],
+)
+def test_missing_options(given, message, capsys):
+    with pytest.raises(SystemExit):
+        parsed(*given)
+    assert message in capsys.readouterr().err

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+
+from posemachines import SequentialMachine, StackedTraining
+from posemachines.training.stacking import predict_in_batches
+from tests.test_stage import ColourStage
+
+
+class Recorder(ColourStage):
+    """Notes on whom it was trained, by the images, and what beliefs it was given."""
+
+    log: list = []
+
+    def _fit(self, images, previous, joints):
+        super()._fit(images, previous, joints)
+        self.people_ = images.sum((1, 2, 3))
+        type(self).log.append((self.people_, previous))
+
+    def _predict(self, features, previous):
+        beliefs = super()._predict(features, previous)
+        seen = np.isin(features.sum((1, 2, 3)), self.people_)
+        return np.where(
+            seen[:, None, None, None], 0, beliefs
+        )  # a memory of the training people: their beliefs are zero
+
+
+@pytest.fixture
+def trained(dots):
+    def train(n_stages, **options):
+        images, joints, skeleton = dots
+        Recorder.log = []
+        stages = [Recorder() for _ in range(n_stages)]
+        StackedTraining(**options).fit_stages(stages, images, joints, skeleton, random_state=0)
+        return images.sum((1, 2, 3)), Recorder.log
+
+    return train
+
+
+@pytest.mark.parametrize("folds", [2, 3, 40])
+def test_beliefs_are_out_of_fold(trained, folds):
+    people, log = trained(2, folds=folds)
+    assert len(log) == folds + 2, "the copies of stage 1, stage 1, stage 2"
+    copies, (all_first, none), (all_second, beliefs) = log[:folds], *log[folds:]
+    assert none is None
+    np.testing.assert_array_equal(all_first, people)
+    np.testing.assert_array_equal(all_second, people)
+    held_out = [np.setdiff1d(people, copy) for copy, _ in copies]
+    assert sorted(np.concatenate(held_out)) == sorted(people), "everybody is held out exactly once"
+    assert (beliefs.max((1, 2, 3)) > 0).all(), "nobody's beliefs come from a copy that has seen the person"
+
+
+def test_without_stacking_beliefs_are_those_on_training_people(trained):
+    _, log = trained(2, folds=1)
+    assert len(log) == 2
+    assert not log[1][1].any()
+
+
+def test_the_last_stage_is_not_copied(trained):
+    assert len(trained(3, folds=2)[1]) == 7
+    assert len(trained(1, folds=2)[1]) == 1
+
+
+def test_later_stages_see_the_beliefs_of_the_stage_before(dots):
+    images, joints, skeleton = dots
+    machine = SequentialMachine([ColourStage()] * 3, skeleton=skeleton, training=StackedTraining(2)).fit(images, joints)
+    assert [stage.uses_beliefs_ for stage in machine.stages_] == [False, True, True]
+
+
+def test_one_person_and_one_stage_need_no_folds(dots):
+    images, joints, skeleton = dots
+    machine = SequentialMachine([ColourStage()], skeleton=skeleton).fit(images[:1], joints[:1])
+    assert machine.predict(images[:1]).shape == (1, 3, 2)
+
+
+def test_a_checkpoint_serves_the_last_stage_alone(dots, tmp_path):
+    images, joints, skeleton = dots
+    seen = []
+
+    class Checkpointed(ColourStage):
+        def __init__(self, stride=4, sharpness=0.02, trust=0.5, checkpoint=None):
+            super().__init__(stride, sharpness, trust)
+            self.checkpoint = checkpoint
+
+        def _fit(self, images, previous, joints):
+            super()._fit(images, previous, joints)
+            seen.append(self.checkpoint)
+
+    stages = [Checkpointed(checkpoint="file")] * 2
+    StackedTraining(2).fit_stages(stages, images, joints, skeleton)
+    assert seen == [None, None, None, "file"]
+
+
+def test_a_fold_without_labels_is_refused(dots):
+    images, joints, skeleton = dots
+    only_one = joints * (np.arange(40) == 7)[:, None, None]
+    only_one[np.isnan(only_one)] = 0
+    with pytest.raises(ValueError, match="without a labelled joint"):
+        SequentialMachine([ColourStage(), ColourStage()], skeleton=skeleton).fit(images, only_one)
+
+
+def test_predict_in_batches(dots):
+    images, joints, skeleton = dots
+    stage = ColourStage().fit(images, None, joints, skeleton=skeleton)
+    np.testing.assert_array_equal(predict_in_batches(stage, images, None, batch_size=7), stage.predict(images))
