@@ -70,9 +70,7 @@ def box_frame(boxes) -> tuple[np.ndarray, np.ndarray]:
     return boxes[:, :2] + (boxes[:, 2:] - 1) / 2, boxes[:, 2:].max(1)
 
 
-def crop_transform(
-    centre, person_size: float, size: int, *, padding: float | None = None, fill: float | None = None
-) -> np.ndarray:
+def crop_transform(centre, person_size: float, size: int, *, padding: float) -> np.ndarray:
     """Transform that centres and scales a subject in a square crop.
 
     Parameters
@@ -95,10 +93,6 @@ def crop_transform(
     ValueError
         If the centre is not finite, or person_size, size or padding is not positive.
     """
-    if fill is not None:  # until every caller passes padding=
-        padding = 1 / fill if fill else 0.0
-    if padding is None:
-        raise TypeError("crop_transform() needs padding=, the side of the crop divided by the subject's size")
     centre = np.asarray(centre, float)
     if centre.shape != (2,) or not np.isfinite(centre).all():
         raise ValueError(f"centre must be a finite (x, y); got {centre}; does the subject have a labelled joint?")

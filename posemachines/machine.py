@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +14,22 @@ from sklearn.utils.metaestimators import _BaseComposition
 
 from ._utils.checks import check_images, check_joint_frame, check_joints
 from ._utils.deprecation import renamed_keyword
-from .beliefs import decode
 from .evaluation.accuracy import describe_reference
 from .evaluation.scores import Score
-from .inference.pose import Pose
-from .inference.subjects import predict_subjects
-from .inference.test_time_augmentation import average_views, check_flip, make_views
-from .io.machine_files import load_machine, save_machine
+from .inference.staged_predictor import StagedPredictor
+from .inference.test_time_augmentation import check_flip
+from .io.machine_files import save_machine
 from .metrics import normalised_distances, pooled_pck, reference_length
 from .skeleton import Skeleton, get_skeleton
 from .stage import Runtime, Stage
 from .training.stacking import StackedTraining
 
-__all__ = ["RepeatedStageMachine", "SequentialMachine", "joint_scorer"]
+__all__ = ["SequentialMachine"]
 
-_PRETRAINED = Path(__file__).parent / "pretrained"
 _SUBJECTS_AS = {"watched": "validation subjects"}
 
 
-class SequentialMachine(_BaseComposition):
+class SequentialMachine(StagedPredictor, _BaseComposition):
     """Predicts joints with stages that each refine the beliefs of the previous one.
 
     It follows scikit-learn's conventions and works with ``cross_val_score`` and ``GridSearchCV``; parameters of a stage
@@ -179,7 +176,7 @@ class SequentialMachine(_BaseComposition):
         """Train all stages; `more` are further arguments of the strategy."""
         stages = self._make_stages()
         stride = _common_stride(stages)
-        X, y, given = self._unpack(X, y)
+        X, y, given = self._unpack(X, y, size=self.crop_size)
         X = check_images(X, stride=stride)
         y = check_joints(y, n_people=len(X))
         check_joint_frame(y, X.shape[1:3])
@@ -208,10 +205,10 @@ class SequentialMachine(_BaseComposition):
         self.skeleton_, self.crop_size_, self._crop_shape = skeleton, int(X.shape[1]), X.shape[1:3]
         return self
 
-    def _unpack(self, X, y) -> tuple:
-        """Crops, joints and skeleton (or None) of a dataset, of crops, or of two arrays."""
+    def _unpack(self, X, y, *, size: int | None = None) -> tuple:
+        """Images, joints and skeleton (or None) of a dataset, of crops, or of two arrays; `size` of crops to cut."""
         if hasattr(X, "crops"):
-            X = X.crops(getattr(self, "crop_size_", None) or self.crop_size)
+            X = X.crops(size or getattr(self, "crop_size_", None) or self.crop_size)
         if hasattr(X, "transforms"):
             if y is not None:
                 raise ValueError("a dataset brings its own joints; leave y out")
@@ -222,11 +219,6 @@ class SequentialMachine(_BaseComposition):
 
     # -- prediction -------------------------------------------------------------------------------------------------
 
-    @property
-    def stride_(self) -> int:
-        """Stride of the belief grid, in pixels."""
-        return self._fitted_stages()[0].stride
-
     def _fitted_stages(self) -> list[Stage]:
         if not hasattr(self, "stages_"):
             raise NotFittedError(f"this {type(self).__name__} is not trained; call fit first")
@@ -234,157 +226,6 @@ class SequentialMachine(_BaseComposition):
         for stage in self.stages_:
             stage.runtime = runtime
         return self.stages_
-
-    def _batch_beliefs(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        """Beliefs of one batch, stage by stage, with composites; shared features are computed once."""
-        features: dict = {}
-        previous = None
-        for stage in self._fitted_stages():
-            key = stage.feature_key
-            if key not in features:
-                features[key] = stage.features(images)
-            previous = stage.predict(images, previous, features=features[key], composites=True)
-            yield previous
-
-    def _averaged_beliefs(self, images: np.ndarray) -> Iterator[np.ndarray]:
-        """Part beliefs of one batch, stage by stage, with test-time augmentation."""
-        return average_views(
-            self._batch_beliefs, images, self.skeleton_, tta_scales=self.tta_scales, flip=self.flip, stride=self.stride_
-        )
-
-    def _batches(self, X) -> Iterator[np.ndarray]:
-        X = X.X if hasattr(X, "transforms") else X
-        X = check_images(X, stride=self.stride_)
-        self._check_size(X)
-        size = self.predict_batch_size
-        return (X[start : start + size] for start in range(0, len(X), size))
-
-    def _check_size(self, X: np.ndarray) -> None:
-        """Raise ValueError for crops of another size than the machine was trained on."""
-        known = getattr(self, "crop_size_", None)
-        shape = getattr(self, "_crop_shape", None) or (known and (known, known))
-        if shape and X.shape[1:3] != tuple(shape):
-            raise ValueError(
-                f"the crops are {X.shape[1]} x {X.shape[2]} px but this machine was trained on {shape[0]} x {shape[1]} "
-                f"px; cut them with dataset.crops({shape[0]})"
-            )
-
-    def staged_beliefs(self, X, *, composites: bool = False) -> Iterator[np.ndarray]:
-        """Belief maps (heatmaps) of stage 1, 2, ...
-
-        Parameters
-        ----------
-        X : uint8 ndarray of shape (N, H, W, 3) or Crops
-        composites : bool, default=False
-            Also yield the maps of composite levels, as the next stage reads them: without test-time augmentation.
-
-        Yields
-        ------
-        float32 ndarray of shape (N, P+1, h, w)
-            Background last; with `composites` (N, P+1+E, h, w), each level with its own background last.
-
-        Notes
-        -----
-        One batch (`predict_batch_size` subjects) is computed stage by stage as the generator advances. More subjects
-        are computed completely at the first step, since keeping their features would need more memory than their
-        beliefs.
-        """
-        batches = list(self._batches(X))
-        run = self._batch_beliefs if composites else self._averaged_beliefs
-        if len(batches) == 1:
-            yield from run(batches[0])
-            return
-        by_stage = zip(*(list(run(batch)) for batch in batches), strict=True)
-        yield from (np.concatenate(parts) for parts in by_stage)
-
-    def staged_predict(self, X) -> Iterator[np.ndarray]:
-        """Joints (N, P, 2) after stage 1, 2, ..., in pixels of the crop."""
-        for joints, _ in self.staged_predict_scores(X):
-            yield joints
-
-    def staged_predict_scores(self, X) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Joints (N, P, 2) and scores (N, P) after stage 1, 2, ...; holds the belief maps of one batch at a time."""
-        by_batch = [
-            [decode(beliefs, stride=self.stride_) for beliefs in self._averaged_beliefs(batch)]
-            for batch in self._batches(X)
-        ]
-        for of_stage in zip(*by_batch, strict=True):
-            joints, scores = zip(*of_stage, strict=True)
-            yield np.concatenate(joints), np.concatenate(scores)
-
-    def predict_beliefs(self, X) -> np.ndarray:
-        """Belief maps (N, P+1, h, w) of the last stage."""
-        return np.concatenate([_last(self._averaged_beliefs(batch)) for batch in self._batches(X)])
-
-    def predict(self, X) -> np.ndarray:
-        """Joints of each subject.
-
-        Parameters
-        ----------
-        X : uint8 ndarray of shape (N, H, W, 3) or Crops
-
-        Returns
-        -------
-        float32 ndarray of shape (N, P, 2)
-            x, y in pixels of the crop.
-
-        Raises
-        ------
-        ValueError
-            If the crops are not of the size that the machine was trained on.
-        """
-        return self.predict_scores(X)[0]
-
-    def predict_scores(self, X) -> tuple[np.ndarray, np.ndarray]:
-        """Joints (N, P, 2) of each subject and their scores (N, P), the beliefs at the peaks."""
-        decoded = [decode(_last(self._averaged_beliefs(batch)), stride=self.stride_) for batch in self._batches(X)]
-        joints, scores = zip(*decoded, strict=True)
-        return np.concatenate(joints), np.concatenate(scores)
-
-    def predict_photo(
-        self,
-        photo,
-        boxes=None,
-        *,
-        joints=None,
-        tta_scales: Sequence[float] | None = None,
-        flip: bool | None = None,
-        subpixel: bool | None = None,
-        threshold: float | None = None,
-        stage: int | None = None,
-        protocol: str | None = None,
-    ) -> Pose:
-        """Joints of the subjects in a photo.
-
-        Parameters
-        ----------
-        photo : path or uint8 ndarray of shape (H, W, 3)
-            RGB.
-        boxes : array-like of shape (N, 4) or (4,), optional
-            Bounding boxes: x, y of the first pixel, width, height, in pixels of the photo.
-        joints : array-like of shape (N, P, 3), optional
-            Approximate joints (x, y, labelled) instead of boxes, for example those of the previous video frame. Without
-            boxes and joints the whole photo is taken as one subject.
-        tta_scales, flip, subpixel, threshold, stage, protocol
-            See :func:`posemachines.inference.predict_photo`.
-
-        Returns
-        -------
-        Pose
-            Joints and scores in pixels of the photo; ``pose.draw().save("drawn.png")`` draws them.
-
-        Raises
-        ------
-        ValueError
-            If both boxes and joints are given, they are malformed or outside the photo, or an option is out of range.
-        FileNotFoundError
-            If there is no such photo.
-        """
-        options = {
-            "tta_scales": tta_scales, "flip": flip, "subpixel": subpixel, "threshold": threshold, "stage": stage,
-            "protocol": protocol,
-        }  # fmt: skip
-        return predict_subjects(self, photo, boxes, joints=joints, **options)
 
     def score(self, X, y=None) -> Score:
         """PCK@0.2 over all labelled joints.
@@ -414,29 +255,6 @@ class SequentialMachine(_BaseComposition):
                 total[kind] = total.get(kind, 0) + number
         return total
 
-    def count_operations(self, X) -> dict[str, float]:
-        """Operations that the fitted machine needs per image, e.g. {"multiply_adds": n, "node_visits": m}.
-
-        Parameters
-        ----------
-        X : uint8 ndarray of shape (N, H, W, 3)
-            A few images; the result is their mean.
-
-        Returns
-        -------
-        dict
-            Summed over the stages that know, and over the views of test-time augmentation.
-        """
-        X = check_images(X, stride=self.stride_)
-        total: dict[str, float] = {}
-        for crops, _ in make_views(X, tta_scales=self.tta_scales, flip=self.flip, stride=self.stride_):
-            previous = None
-            for stage, beliefs in zip(self._fitted_stages(), self._batch_beliefs(crops), strict=True):
-                for kind, number in stage.count_operations(crops, previous).items():
-                    total[kind] = total.get(kind, 0) + number
-                previous = beliefs
-        return total
-
     # -- files ------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path, *, half: bool = False) -> None:
@@ -450,65 +268,6 @@ class SequentialMachine(_BaseComposition):
             Store float32 arrays in half precision.
         """
         save_machine(self, path, half=half)
-
-
-class RepeatedStageMachine(SequentialMachine):
-    """A machine whose stages are copies of one; the base of PoseMachine and ConvPoseMachine."""
-
-    _shipped: str = ""  # prefix of the files of its trained machines
-
-    n_stages: int
-    stage: Stage | None
-
-    @classmethod
-    def from_pretrained(cls, name: str = "lspet") -> RepeatedStageMachine:
-        """A trained machine that comes with the library; nothing is downloaded.
-
-        Parameters
-        ----------
-        name : {"lspet"}, default="lspet"
-            The training data: "lspet" is Leeds Sports Pose Extended, people in 14 joints.
-
-        Returns
-        -------
-        RepeatedStageMachine
-            Predicts on photos, or on crops of ``crop_size_`` px.
-
-        Raises
-        ------
-        ValueError
-            If there is no trained machine of this kind and name.
-        """
-        files = {path.stem.removeprefix(cls._shipped): path for path in _PRETRAINED.glob(f"{cls._shipped}*.*")}
-        if not cls._shipped or name not in files:
-            ready = ", ".join(sorted(files)) if cls._shipped else ""
-            raise ValueError(f"there is no trained {cls.__name__} named {name!r}; available: {ready or 'none'}")
-        return load_machine(files[name])
-
-    def _default_stage(self) -> Stage:
-        raise NotImplementedError
-
-    def _make_stages(self) -> list[Stage]:
-        if not isinstance(self.n_stages, int | np.integer) or self.n_stages < 1:
-            raise ValueError(f"n_stages must be a positive integer; got {self.n_stages!r}")
-        first = self._default_stage() if self.stage is None else self.stage
-        return [clone(first) for _ in range(self.n_stages)]
-
-    def _changed(self, *names: str) -> dict:
-        """Of these parameters, those that differ from their defaults."""
-        defaults = inspect.signature(type(self).__init__).parameters
-        return {name: value for name in names if (value := getattr(self, name)) != defaults[name].default}
-
-
-def joint_scorer(y: np.ndarray, skeleton: Skeleton) -> Callable[[list[np.ndarray]], dict[str, list[float]]]:
-    """Function that maps joints (N, P, 2) per stage to their PCK@0.2 and @0.1, for the ground truth `y` (N, P, 3)."""
-    lengths = reference_length(y, skeleton)
-
-    def score(staged: list[np.ndarray]) -> dict[str, list[float]]:
-        distances = [normalised_distances(one, y[..., :2], lengths, labelled=y[..., 2] > 0) for one in staged]
-        return {f"pck@{limit}": [pooled_pck(one, limit) for one in distances] for limit in (0.2, 0.1)}
-
-    return score
 
 
 def _common_stride(stages: Sequence[Stage]) -> int:
@@ -534,9 +293,3 @@ def _seed(stage: Stage, seed: int) -> None:
     """Give a stage a seed unless it has one."""
     if "random_state" in stage.get_params(deep=False) and stage.random_state is None:  # type: ignore[attr-defined]
         stage.set_params(random_state=seed)
-
-
-def _last(beliefs: Iterator[np.ndarray]) -> np.ndarray:
-    for of_stage in beliefs:
-        last = of_stage
-    return last

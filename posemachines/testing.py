@@ -1,9 +1,9 @@
-"""The contract of a stage, as checks that you can run on your own.
+"""The contract of a stage, as checks to run on your own stages.
 
 >>> from posemachines.testing import check_stage
 >>> check_stage(MyStage())                                   # doctest: +SKIP
 
-or, one pytest test a check::
+or with one pytest test per check::
 
     @pytest.mark.parametrize("check", stage_checks(), ids=lambda check: check.__name__)
     def test_my_stage_keeps_the_contract(check):
@@ -26,21 +26,21 @@ from .stage import Stage
 __all__ = ["check_stage", "make_dots", "stage_checks"]
 
 SKELETON = Skeleton("dots", ("right", "left", "middle"), limbs=(("right", "middle"),), pairs=(("right", "left"),))
-"""Three parts, two of which are mirror images."""
+"""Three parts; two of them are mirror images of each other."""
 
-GRID = (5, 7)  # h, w in cells: unequal, so that exchanged axes are found
+GRID = (5, 7)  # h, w in cells: unequal, so that swapped axes are detected
 _COLOURS = np.array([[230, 40, 40], [40, 60, 230], [240, 220, 60]])
 
 
 def make_dots(n: int, *, stride: int = 4, grid: tuple[int, int] = GRID, random_state: int = 0):
-    """People of three coloured dots: the smallest task on which a stage can learn something.
+    """Subjects of three coloured dots: the smallest task on which a stage can learn something.
 
     Parameters
     ----------
     n : int
-        Number of people.
+        Number of subjects.
     stride : int
-        Pixels a cell.
+        Stride of the belief grid, in pixels.
     grid : (h, w)
         Size of the belief grid, in cells.
     random_state : int
@@ -48,9 +48,9 @@ def make_dots(n: int, *, stride: int = 4, grid: tuple[int, int] = GRID, random_s
     Returns
     -------
     images : uint8 ndarray of shape (n, h * stride, w * stride, 3)
-        Dots of radius `stride` on noisy grey.
+        Dots of radius `stride` on a noisy grey background.
     joints : float32 ndarray of shape (n, 3, 3)
-        x, y, labelled. From the fourth person on, one joint in eight is not labelled; its coordinates are NaN.
+        x, y, labelled. From the fourth subject on, one joint in eight is unlabelled, with NaN coordinates.
     """
     rng = np.random.default_rng(random_state)
     height, width = grid[0] * stride, grid[1] * stride
@@ -86,17 +86,17 @@ def _raises(error: type[Exception], call: Callable, what: str) -> None:
         if not str(raised).strip():
             raise AssertionError(f"{what}: {error.__name__} has an empty message") from None
         return
-    raise AssertionError(f"{what}: {error.__name__} was expected, but nothing was raised")
+    raise AssertionError(f"{what}: expected {error.__name__}, but nothing was raised")
 
 
 def check_constructor_only_stores(stage: Stage) -> None:
-    """Parameters are kept as they are given, and no learned attribute exists before fit."""
+    """The constructor stores parameters unchanged, and no learned attribute exists before fit."""
     parameters = stage.get_params(deep=False)
     copy = type(stage)(**parameters)
     for name, value in parameters.items():
-        assert getattr(copy, name) is value, f"{name} is not stored as it was given"
+        assert getattr(copy, name) is value, f"{name} is not stored unchanged"
     learned = [name for name in vars(copy) if name.endswith("_") and not name.startswith("_")]
-    assert not learned, f"attributes that end in _ exist before fit: {learned}"
+    assert not learned, f"attributes ending in _ exist before fit: {learned}"
     clone(stage)
 
 
@@ -107,7 +107,7 @@ def check_needs_fit(stage: Stage) -> None:
 
 
 def check_beliefs_have_the_shape(stage: Stage) -> None:
-    """Beliefs are finite float32 (N, P+1, h, w) for a first stage and a later one."""
+    """Beliefs are finite float32 (N, P+1, h, w), for a first and a later stage."""
     for with_previous in (False, True):
         fitted, images, previous = _fit(stage, with_previous=with_previous)
         chosen = None if previous is None else previous[:2]
@@ -118,7 +118,7 @@ def check_beliefs_have_the_shape(stage: Stage) -> None:
 
 
 def check_fit_returns_itself(stage: Stage) -> None:
-    """Fit returns the stage and leaves its parameters and its input as they were."""
+    """Fit returns the stage and changes neither its parameters nor its input."""
     images, joints = make_dots(12, stride=stage.stride)
     previous = _previous(12)
     before = [array.copy() for array in (images, joints, previous)]
@@ -131,15 +131,15 @@ def check_fit_returns_itself(stage: Stage) -> None:
 
 
 def check_people_are_independent(stage: Stage) -> None:
-    """The beliefs of one person do not depend on who else is in the batch."""
+    """The beliefs of a subject do not depend on the rest of the batch."""
     fitted, images, previous = _fit(stage, with_previous=True)
     together = fitted.predict(images, previous)
     alone = np.concatenate([fitted.predict(images[i : i + 1], previous[i : i + 1]) for i in range(len(images))])
-    assert np.allclose(together, alone, atol=2e-2), "beliefs depend on the other people of the batch"
+    assert np.allclose(together, alone, atol=2e-2), "beliefs depend on the rest of the batch"
 
 
 def check_prediction_is_repeatable(stage: Stage) -> None:
-    """Predicting twice gives the same, and changes neither the stage nor the input."""
+    """Predicting twice gives the same result and changes neither the stage nor the input."""
     fitted, images, previous = _fit(stage, with_previous=True)
     before = images.copy(), previous.copy()
     first = fitted.predict(images, previous)
@@ -158,7 +158,7 @@ def check_same_seed_same_stage(stage: Stage) -> None:
 
 
 def check_unlabelled_joints_teach_nothing(stage: Stage) -> None:
-    """Whatever coordinates an unlabelled joint has, `_fit` learns the same: it looks at the third column."""
+    """`_fit` learns the same whatever coordinates an unlabelled joint has."""
     images, joints = make_dots(12, stride=stage.stride)
     labelled = joints[..., 2:] > 0
     learned = []
@@ -169,11 +169,11 @@ def check_unlabelled_joints_teach_nothing(stage: Stage) -> None:
         copy.skeleton_, copy.n_parts_, copy.uses_beliefs_ = SKELETON, SKELETON.n_parts, False
         copy._fit(images, None, np.where(labelled, joints, np.array(nowhere, np.float32)))
         learned.append(copy.predict(images))
-    assert np.allclose(learned[0], learned[1], atol=1e-5), "coordinates of joints that are not labelled were used"
+    assert np.allclose(learned[0], learned[1], atol=1e-5), "coordinates of unlabelled joints were used"
 
 
 def check_refit_forgets(stage: Stage) -> None:
-    """Fit on other data, with other parts, leaves nothing of the earlier fit."""
+    """Fitting again, on other data with other parts, leaves nothing of the first fit."""
     fitted, images, _ = _fit(stage, with_previous=True)
     _, joints = make_dots(12, stride=stage.stride)
     fitted.fit(images, None, joints[:, :2])
@@ -190,16 +190,16 @@ def check_bad_input_is_refused(stage: Stage) -> None:
         "float images": lambda: fitted.predict(images / 255),
         "grey images": lambda: fitted.predict(images[..., :1]),
         "one image": lambda: fitted.predict(images[0]),
-        "nobody": lambda: fitted.predict(images[:0]),
-        "superfluous beliefs": lambda: fitted.predict(images, previous),
-        "joints of other people": lambda: clone(stage).fit(images, None, joints[:5]),
+        "no subject": lambda: fitted.predict(images[:0]),
+        "unexpected beliefs": lambda: fitted.predict(images, previous),
+        "joints of another number of subjects": lambda: clone(stage).fit(images, None, joints[:5]),
         "no labelled joint": lambda: clone(stage).fit(images, None, np.zeros_like(joints)),
-        "a skeleton of other parts": lambda: clone(stage).fit(images, None, joints, skeleton="lsp"),
+        "a skeleton with other parts": lambda: clone(stage).fit(images, None, joints, skeleton="lsp"),
         "beliefs with too few channels": lambda: clone(stage).fit(images, previous[:, 1:], joints),
         "beliefs that are NaN": lambda: clone(stage).fit(images, previous * np.nan, joints),
     }
     if stage.stride > 1:
-        bad["a size that the stride does not divide"] = lambda: fitted.predict(images[:, 1:])
+        bad["a size that is not a multiple of the stride"] = lambda: fitted.predict(images[:, 1:])
     for what, call in bad.items():
         _raises(ValueError, call, what)
     later, images, _ = _fit(stage, with_previous=True)
@@ -207,7 +207,7 @@ def check_bad_input_is_refused(stage: Stage) -> None:
 
 
 def check_state_rebuilds_the_stage(stage: Stage) -> None:
-    """get_state holds plain arrays, from which set_state rebuilds a stage that predicts the same."""
+    """get_state returns plain arrays from which set_state rebuilds a stage that predicts the same."""
     fitted, images, previous = _fit(stage, with_previous=True)
     state = fitted.get_state()
     assert all(isinstance(array, np.ndarray) and not array.dtype.hasobject for array in state.values())
@@ -218,38 +218,38 @@ def check_state_rebuilds_the_stage(stage: Stage) -> None:
 
 
 def check_pickles(stage: Stage) -> None:
-    """A fitted stage survives pickling, which parallel cross-validation needs."""
+    """A fitted stage can be pickled, which parallel cross-validation needs."""
     fitted, images, previous = _fit(stage, with_previous=True)
     copy = pickle.loads(pickle.dumps(fitted))
     assert np.allclose(copy.predict(images, previous), fitted.predict(images, previous), atol=1e-6)
 
 
 def check_features_are_shared(stage: Stage) -> None:
-    """Predicting from ready features equals predicting from images, and the key can be hashed."""
+    """Predicting from precomputed features equals predicting from images, and the key is hashable."""
     fitted, images, _ = _fit(stage)
     hash(fitted.feature_key)
     features = fitted.features(images)
-    assert len(features) == len(images), "features must have one row a person"
+    assert len(features) == len(images), "features must have one row per subject"
     assert np.array_equal(fitted.predict(images, features=features), fitted.predict(images))
 
 
 def stage_checks() -> list[Callable[[Stage], None]]:
-    """All checks; each takes a stage that is not fitted and raises AssertionError where it breaks the contract."""
+    """All checks; each takes an unfitted stage and raises AssertionError if it breaks the contract."""
     return [check for name, check in globals().items() if name.startswith("check_") and name != "check_stage"]
 
 
 def check_stage(stage: Stage) -> None:
-    """Run every check of the contract on a stage that is not fitted.
+    """Run every check of the contract on an unfitted stage.
 
     Parameters
     ----------
     stage : Stage
-        Set to train fast: each check fits it on a dozen pictures of 5 x 7 cells.
+        With settings that train fast: each check fits it on a dozen images of 5 x 7 cells.
 
     Raises
     ------
     AssertionError
-        At the first broken rule, with what was found.
+        At the first violation, with a description.
     """
     if not isinstance(stage, Stage):
         raise AssertionError(f"a stage must be a posemachines.Stage; got {type(stage).__name__}")

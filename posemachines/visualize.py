@@ -24,24 +24,24 @@ __all__ = [
 ]
 
 SIDE_COLOURS = {"right": (255, 152, 26), "left": (64, 176, 255), "middle": (245, 241, 230)}  # RGB; warm, cool, neutral
-HEAT = ((84, 34, 132), (206, 60, 100), (250, 142, 46), (254, 240, 170))  # RGB, from little belief to much
+HEAT = ((84, 34, 132), (206, 60, 100), (250, 142, 46), (254, 240, 170))  # RGB, from low to high beliefs
 DIM = 0.55  # brightness of the photo under an overlay
-OPACITY = 0.9  # of the overlay where the belief is greatest
-HEAT_CONTRAST, PARTS_CONTRAST = 0.8, 1.2  # powers from belief to opacity: weak beliefs show where one part is alone
-_FRACTION_BITS = 4  # OpenCV draws at sixteenths of a pixel
+OPACITY = 0.9  # of the overlay at the highest belief
+HEAT_CONTRAST, PARTS_CONTRAST = 0.8, 1.2  # exponents from belief to opacity; a single part shows weak beliefs, too
+_FRACTION_BITS = 4  # OpenCV draws with a resolution of 1/16 pixel
 
 
 # -- on photos ------------------------------------------------------------------------------------------------------
 
 
 def part_sides(skeleton: Skeleton) -> tuple[str, ...]:
-    """For each part "right", "left" or "middle", after the skeleton's pairs."""
+    """For each part "right", "left" or "middle", from the skeleton's pairs."""
     right, left = ({pair[side] for pair in skeleton.pairs} for side in (0, 1))
     return tuple("right" if p in right else "left" if p in left else "middle" for p in range(skeleton.n_parts))
 
 
 def limb_sides(skeleton: Skeleton) -> tuple[str, ...]:
-    """For each limb the side of its ends; "middle" where they are right and left, or both in the middle."""
+    """For each limb the side of its ends; "middle" if it joins both sides or two middle parts."""
     sides = part_sides(skeleton)
     found = ({sides[first], sides[second]} - {"middle"} for first, second in skeleton.limbs)
     return tuple(side.pop() if len(side) == 1 else "middle" for side in found)
@@ -50,21 +50,21 @@ def limb_sides(skeleton: Skeleton) -> tuple[str, ...]:
 def draw_skeleton(
     image, joints, skeleton: Skeleton, *, labelled=None, thickness: float | None = None, scale: float = 1
 ):
-    """A copy of a picture with limbs and joints drawn over it: right warm, left cool, middle neutral.
+    """Draw limbs and joints on a copy of a picture: right in a warm colour, left in a cool one, middle neutral.
 
     Parameters
     ----------
     image : uint8 ndarray of shape (H, W, 3)
         RGB.
     joints : ndarray of shape (P, 2) or (P, 3)
-        x, y in pixels of `image`, and labelled; joints that are not labelled or not finite are left out.
+        x, y in pixels of `image`, and labelled; unlabelled and non-finite joints are left out.
     skeleton : Skeleton
     labelled : bool ndarray of shape (P,), optional
-        Joints to draw; by default the third column of `joints`, or all.
+        Joints to draw; by default those of the third column of `joints`, or all.
     thickness : float, optional
-        Width of a limb in pixels of the result; by default a fiftieth of its longer side.
+        Line width in pixels of the result; by default 1/50 of its longer side.
     scale : float, default=1
-        Size of the result in sizes of `image`, so that small crops become legible.
+        Enlargement of the result, to make small crops legible.
 
     Returns
     -------
@@ -73,13 +73,13 @@ def draw_skeleton(
     Raises
     ------
     ValueError
-        If an array has another shape or type, or `scale` or `thickness` is not positive.
+        If an array has the wrong shape or type, or `scale` or `thickness` is not positive.
     """
     image, joints = _check_picture(image), np.asarray(joints, float)
     if joints.shape not in ((skeleton.n_parts, 2), (skeleton.n_parts, 3)):
         raise ValueError(
             f"joints must be ({skeleton.n_parts}, 2) or ({skeleton.n_parts}, 3) for skeleton {skeleton.name!r} "
-            f"and one person; got {joints.shape}"
+            f"and one subject; got {joints.shape}"
         )
     if not scale > 0 or (thickness is not None and not thickness > 0):
         raise ValueError(f"scale and thickness must be positive; got scale={scale}, thickness={thickness}")
@@ -87,7 +87,7 @@ def draw_skeleton(
     if labelled is not None or joints.shape[1] == 3:
         labelled = np.asarray(joints[:, 2] > 0 if labelled is None else labelled)
         if labelled.shape != shown.shape:
-            raise ValueError(f"labelled must be ({skeleton.n_parts},), one value a part; got {labelled.shape}")
+            raise ValueError(f"labelled must be ({skeleton.n_parts},), one value per part; got {labelled.shape}")
         shown &= labelled.astype(bool)
     size = max(round(scale * image.shape[1]), 1), max(round(scale * image.shape[0]), 1)
     canvas = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC) if size != image.shape[1::-1] else image.copy()
@@ -97,7 +97,7 @@ def draw_skeleton(
 
 
 def _paint_skeleton(canvas, places, shown, skeleton: Skeleton, thickness: float) -> None:
-    """Draw into `canvas`: first everything dark and a little wider, so that colours stand out on any photo."""
+    """Draw into `canvas`, with a dark outline so that colours stand out on any photo."""
     unit = 1 << _FRACTION_BITS
     places = np.nan_to_num(places, posinf=0, neginf=0).clip(-1e4, 1e4)
     points = [tuple(point) for point in np.round(places * unit).astype(int).tolist()]
@@ -116,7 +116,7 @@ def _paint_skeleton(canvas, places, shown, skeleton: Skeleton, thickness: float)
 
 
 def overlay_beliefs(image, belief_map, *, stride: int, greatest: float | None = None):
-    """One belief map as heat over a dimmed grey photo.
+    """One belief map (heatmap) over a dimmed grey photo.
 
     Parameters
     ----------
@@ -125,9 +125,9 @@ def overlay_beliefs(image, belief_map, *, stride: int, greatest: float | None = 
     belief_map : ndarray of shape (h, w)
         With H = stride * h and W = stride * w; negative beliefs count as zero.
     stride : int
-        Pixels a cell; cell i is centred on pixel ``stride * i + (stride - 1) / 2``.
+        Pixels per cell; cell i is centred on pixel ``stride * i + (stride - 1) / 2``.
     greatest : float, optional
-        Belief that is drawn brightest; the largest of the map by default.
+        Belief to draw brightest; by default the maximum of the map.
 
     Returns
     -------
@@ -136,11 +136,13 @@ def overlay_beliefs(image, belief_map, *, stride: int, greatest: float | None = 
     Raises
     ------
     ValueError
-        If the shapes do not fit the stride.
+        If the shapes do not match the stride.
     """
     image, belief_map = _check_picture(image), np.asarray(belief_map, np.float32)
     if belief_map.ndim != 2:
-        raise ValueError(f"belief_map must be one map (h, w); got shape {belief_map.shape}; pass beliefs[person, part]")
+        raise ValueError(
+            f"belief_map must be one map (h, w); got shape {belief_map.shape}; pass beliefs[subject, part]"
+        )
     strength = _enlarged(belief_map, image, stride, greatest)
     at = strength * (len(HEAT) - 1)
     steps = np.arange(len(HEAT))
@@ -149,17 +151,17 @@ def overlay_beliefs(image, belief_map, *, stride: int, greatest: float | None = 
 
 
 def overlay_parts(image, beliefs, skeleton: Skeleton, *, stride: int):
-    """The belief maps of all parts over a dimmed grey photo, each place in the colour of its likeliest part's side.
+    """The belief maps of all parts over a dimmed grey photo, each cell in the colour of its likeliest part's side.
 
     Parameters
     ----------
     image : uint8 ndarray of shape (H, W, 3)
         RGB.
     beliefs : ndarray of shape (P+1, h, w)
-        Background last; it is not drawn.
+        Background last, which is not drawn.
     skeleton : Skeleton
     stride : int
-        Pixels a cell.
+        Pixels per cell.
 
     Returns
     -------
@@ -168,12 +170,12 @@ def overlay_parts(image, beliefs, skeleton: Skeleton, *, stride: int):
     Raises
     ------
     ValueError
-        If the shapes do not fit the skeleton or the stride.
+        If the shapes do not match the skeleton or the stride.
     """
     image, beliefs = _check_picture(image), np.asarray(beliefs, np.float32)
     if beliefs.ndim != 3 or len(beliefs) != skeleton.n_parts + 1:
         raise ValueError(
-            f"beliefs must be ({skeleton.n_parts + 1}, h, w) for skeleton {skeleton.name!r} and one person, "
+            f"beliefs must be ({skeleton.n_parts + 1}, h, w) for skeleton {skeleton.name!r} and one subject, "
             f"background last; got {beliefs.shape}"
         )
     parts = beliefs[:-1]
@@ -191,11 +193,11 @@ def _check_picture(image) -> np.ndarray:
 
 
 def _enlarged(belief_map, image, stride: int, greatest: float | None) -> np.ndarray:
-    """A map (h, w) as strength in [0, 1], one value a pixel; linear between the centres of cells."""
+    """A map (h, w) as strength in [0, 1], one value per pixel, interpolated linearly between cells."""
     height, width = belief_map.shape
     if image.shape[:2] != (stride * height, stride * width):
         raise ValueError(
-            f"a map of {height} x {width} cells and stride {stride} belongs to a picture of {stride * height} x "
+            f"a map of {height} x {width} cells and stride {stride} needs a picture of {stride * height} x "
             f"{stride * width} px; got one of {image.shape[0]} x {image.shape[1]}; pass the crop that was predicted"
         )
     map_ = np.nan_to_num(belief_map).clip(0)
@@ -215,18 +217,18 @@ def _blend(image, colour, strength) -> np.ndarray:
 
 
 def picture_grid(pictures, *, columns=(), rows=(), size: float = 1.5, dpi: float = 110) -> np.ndarray:
-    """Pictures in rows and columns with their names, as one RGB picture.
+    """Arrange pictures in labelled rows and columns, as one RGB picture.
 
     Parameters
     ----------
     pictures : list of lists of (uint8 ndarray of shape (H, W, 3) or None)
-        Row by row; None leaves a place empty.
+        Row by row; None leaves a gap.
     columns, rows : sequences of str
-        Their names.
+        Labels.
     size : float, default=1.5
-        Side of a picture, in inches.
+        Side of each picture, in inches.
     dpi : float, default=110
-        Pixels an inch.
+        Pixels per inch.
 
     Returns
     -------
@@ -252,35 +254,35 @@ def picture_grid(pictures, *, columns=(), rows=(), size: float = 1.5, dpi: float
 
 
 def belief_sheet(image, staged_beliefs, skeleton: Skeleton, *, parts=None, stride: int) -> np.ndarray:
-    """Belief maps of one person, stage by stage.
+    """Belief maps of one subject, stage by stage.
 
     Parameters
     ----------
     image : uint8 ndarray of shape (H, W, 3)
         RGB.
     staged_beliefs : iterable of ndarray of shape (P+1, h, w)
-        One a stage, background last.
+        One per stage, background last.
     skeleton : Skeleton
     parts : sequence of str or int, optional
-        Parts to show; by default every part of the right side and the middle, at most six.
+        Parts to show; by default right and middle parts, at most six.
     stride : int
-        Pixels a cell.
+        Pixels per cell.
 
     Returns
     -------
     uint8 ndarray of shape (height, width, 3)
-        RGB; a row a stage, a column a part, and last the decoded skeleton.
+        RGB; one row per stage, one column per part, then the decoded skeleton.
 
     Raises
     ------
     ValueError
-        If there is no stage, a part is unknown, or shapes do not fit.
+        If there is no stage, a part is unknown, or shapes do not match.
     ImportError
-        Without matplotlib.
+        If matplotlib is missing.
     """
     stages = [np.asarray(beliefs, np.float32) for beliefs in staged_beliefs]
     if not stages:
-        raise ValueError("staged_beliefs is empty; pass one array (P+1, h, w) a stage")
+        raise ValueError("staged_beliefs is empty; pass one array (P+1, h, w) per stage")
     if parts is None:
         parts = [part for part, side in enumerate(part_sides(skeleton)) if side != "left"][:6]
     chosen = [skeleton.index(part) for part in parts]

@@ -1,6 +1,7 @@
-"""What importing costs, and who may import whom."""
+"""What importing costs, which names are public, and which folder may import which."""
 
 import ast
+import inspect
 import json
 import subprocess
 import sys
@@ -34,7 +35,7 @@ print(json.dumps([time.perf_counter() - began, [m for m in {HEAVY!r} if m in sys
     ("names", "unwanted"),
     [
         ("SequentialMachine, Stage, Skeleton, StackedTraining", ("torch", "numba")),
-        ("PoseMachine, ForestStage", ("torch",)),
+        ("PoseMachine, ForestStage, load_dataset, evaluate, load", ("torch",)),
         ("ConvPoseMachine, ConvStage", ("numba",)),
     ],
 )
@@ -43,77 +44,146 @@ def test_one_family_does_not_load_the_other(names, unwanted):
     assert _run(code).strip() == "[]"
 
 
-def test_all_public_names_exist():
-    assert {*posemachines.__all__} <= {*dir(posemachines)}
+def test_public_names_agree():
+    assert sorted(posemachines.__all__) == dir(posemachines)
+    members = dict(inspect.getmembers(posemachines))
+    assert {*members} == {*posemachines.__all__}
+    assert all(value is not None for value in members.values())
     for name in posemachines.__all__:
-        assert getattr(posemachines, name) is not None
+        assert hasattr(posemachines, name)
+    assert posemachines.report.Report.__name__ == "Report"
     with pytest.raises(AttributeError, match="no attribute 'Poser'"):
         posemachines.Poser  # noqa: B018
 
 
-def _imports(path: Path):
-    """Modules that a file imports, absolute ones by their names and relative ones as posemachines.xyz."""
-    package = ["posemachines", *path.relative_to(ROOT).parts[:-1]]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@pytest.mark.parametrize(("old", "new"), [("PeopleDataset", "PoseDataset"), ("Stacked", "StackedTraining")])
+def test_renamed_classes_are_still_found(old, new):
+    posemachines.__dict__.pop(old, None)
+    with pytest.warns(DeprecationWarning, match=f"use posemachines.{new}"):
+        assert getattr(posemachines, old) is getattr(posemachines, new)
+
+
+def _modules() -> dict[str, Path]:
+    """All modules by dotted name; a folder by that of its __init__."""
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = ("posemachines", *path.relative_to(ROOT).with_suffix("").parts)
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = _modules()
+
+
+def _imports(name: str, *, lazy: bool = True):
+    """(module, imported name or None) of every import statement of a module; without `lazy` only those at its top."""
+    path = MODULES[name]
+    package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    if lazy:
+        nodes = ast.walk(tree)
+    else:
+        nodes = (node for node in tree.body)
+    for node in nodes:
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            for alias in node.names:
+                inner = f"{module}.{alias.name}"
+                yield (inner, None) if inner in MODULES else (module, alias.name)
 
 
-def _files():
-    return {path.relative_to(ROOT).as_posix(): {*_imports(path)} for path in ROOT.rglob("*.py")}
+def _folder(module: str) -> str:
+    """The folder of a module below posemachines, or the module itself at the root."""
+    return module.split(".")[1] if "." in module else ""
 
 
-def _uses(imports, package):
-    return any(name == package or name.startswith(f"{package}.") for name in imports)
+def _uses(name: str, package: str) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for module, _ in _imports(name))
 
 
 def test_torch_numba_and_estimators_stay_where_they_belong():
-    for file, imports in _files().items():
-        assert file.startswith("conv/") or not _uses(imports, "torch"), file
-        assert file.startswith("forest/") or not _uses(imports, "numba"), file
+    for name in MODULES:
+        folder = _folder(name)
+        assert folder == "conv" or not _uses(name, "torch"), name
+        assert folder == "forest" or not _uses(name, "numba"), name
         allowed = {"sklearn.base", "sklearn.exceptions", "sklearn.utils"}
-        estimators = {name for name in imports if name.startswith("sklearn.") and name.count(".") == 1} - allowed
-        home = file.startswith("forest/") or file == "datasets/_suspicions.py"  # which judges labels by a regression
-        assert home or not estimators, (file, estimators)
+        estimators = {one for one, _ in _imports(name) if one.startswith("sklearn.") and one.count(".") == 1} - allowed
+        home = folder == "forest" or name == "posemachines.labels.suspicions"  # which judges labels by a regression
+        assert home or not estimators, (name, estimators)
 
 
-LAYERS = [  # lowest first; a module imports from its own line or from lines above only
-    {"_checks", "_replacing", "skeleton", "progress", "_energy"},
-    {"_json"},
-    {"crops", "beliefs", "sides"},
-    {"stage", "metrics", "datasets", "views"},
-    {"protocols"},
-    {"truth"},
-    {"_pose_arrays", "_pose_tables", "_pose_json", "prediction_files"},
-    {"training", "testing", "cost", "checkpoint", "photos", "_gathering"},
+LAYERS = (  # lowest first; folders and modules import from lower layers, or from their own folder
+    {"_utils"},
+    {"skeleton"},
+    {"geometry", "beliefs", "sides"},
+    {"metrics", "stage"},
+    {"testing", "evaluation", "visualize"},
+    {"io"},
+    {"datasets", "training", "profiling"},
+    {"inference"},
     {"machine"},
-    {"forest", "conv"},
-    {"_plots"},
-    {"visualize"},
-    {"label_page"},
-    {"files", "evaluation"},
-    {"_commands"},
-]
-APART = ({"forest", "conv", "datasets", "metrics"},)
+    {"repeated_machine"},
+    {"forest", "conv", "labels", "report"},
+    {"comparison"},
+    {"commands"},
+    {"__main__"},
+)
+LEVEL = {folder: number for number, layer in enumerate(LAYERS) for folder in layer}
 
 
-def test_imports_go_down_only():
-    level = {module: number for number, layer in enumerate(LAYERS) for module in layer}
-    for file, imports in _files().items():
-        own = file.split("/")[0].removesuffix(".py")
-        if own in ("__init__", "__main__"):
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_imports_go_down_only(name):
+    if name == "posemachines":
+        return
+    own = _folder(name)
+    assert own in LEVEL, f"{name}: add {own} to a layer"
+    for module, _ in _imports(name):
+        if not module.startswith("posemachines.") or _folder(module) == own:
             continue
-        assert own in level, f"{file}: say on which layer it is"
-        for name in imports:
-            if not name.startswith("posemachines.") or name.split(".")[1] not in level:
-                continue
-            other = name.split(".")[1]
-            later = file == "machine.py" and other == "files"  # machine.save asks for it when it is called
-            assert later or level[other] <= level[own], f"{file} imports {name} from a higher layer"
-            for group in APART:
-                assert other == own or not {own, other} <= group, f"{file} imports {name} from beside it"
+        assert LEVEL[_folder(module)] < LEVEL[own], f"{name} imports {module}, which is not on a lower layer"
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_no_private_name_is_imported_from_another_folder(name):
+    for module, imported in _imports(name):
+        if not module.startswith("posemachines.") or _folder(module) == _folder(name):
+            continue
+        private = [part for part in module.split(".")[2:] if part.startswith("_")]
+        assert not private, f"{name} imports the private module {module}"
+        assert imported is None or not imported.startswith("_") or imported == "__version__", f"{name}: {imported}"
+
+
+def test_no_import_goes_round_in_a_circle():
+    graph = {name: {module for module, _ in _imports(name, lazy=True) if module in MODULES} for name in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, way: list[str]) -> None:
+        assert name not in way, " -> ".join([*way[way.index(name) :], name])
+        if name not in done:
+            for module in graph[name]:
+                if MODULES[module].name != "__init__.py" or not name.startswith(f"{module}."):
+                    visit(module, [*way, name])
+            done.add(name)
+
+    for name in MODULES:
+        visit(name, [])
+
+
+@pytest.mark.parametrize("name", sorted(name for name, path in MODULES.items() if path.name == "__init__.py"))
+def test_every_folder_says_what_it_is(name):
+    docstring = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+    assert docstring, f"{name} has no docstring"
+
+
+SCRIPTS = sorted((ROOT.parent / "benchmarks").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_benchmarks_use_public_names(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("posemachines"):
+            names = [name for name in (alias.name for alias in node.names) if name.startswith("_")]
+            assert not names, f"{path.name} imports {names}"

@@ -27,18 +27,25 @@ from posemachines.testing import make_dots
 from tests.test_stage import ColourStage
 
 ROOT = Path(posemachines.__file__).parent
-FOREST = ForestStage(n_rounds=4, min_samples_leaf=4, n_jobs=1)
-NET = ConvStage(epochs=2, device="cpu")
+FOREST = ForestStage(n_rounds=4, min_samples_leaf=4)
+NET = JointTraining(epochs=2)
+GREEDY = StackedTraining(net=NET)
 
 
 def machines(skeleton):
     return {
         "pm": PoseMachine(2, stage=FOREST, skeleton=skeleton, random_state=0),
-        "cpm": ConvPoseMachine(2, stage=NET, skeleton=skeleton, random_state=0),
-        "cpm, greedy": ConvPoseMachine(2, stage=NET, training=StackedTraining(), skeleton=skeleton, random_state=0),
-        "forest, then conv": SequentialMachine([FOREST, NET], skeleton=skeleton, random_state=0),
-        "conv, then forest": SequentialMachine([NET, FOREST], skeleton=skeleton, random_state=0),
-        "third party in the middle": SequentialMachine([FOREST, ColourStage(), NET], skeleton=skeleton),
+        "cpm": ConvPoseMachine(2, epochs=2, device="cpu", skeleton=skeleton, random_state=0),
+        "cpm, greedy": ConvPoseMachine(2, training=GREEDY, skeleton=skeleton, random_state=0),
+        "forest, then conv": SequentialMachine(
+            [FOREST, ConvStage()], training=GREEDY, skeleton=skeleton, random_state=0
+        ),
+        "conv, then forest": SequentialMachine(
+            [ConvStage(), FOREST], training=GREEDY, skeleton=skeleton, random_state=0
+        ),
+        "third party in the middle": SequentialMachine(
+            [FOREST, ColourStage(), ConvStage()], training=GREEDY, skeleton=skeleton
+        ),
     }
 
 
@@ -73,7 +80,7 @@ def test_every_machine_trains_and_predicts(name, fitted, dots):
 def test_batches_change_nothing(name, fitted, dots):
     images, _, _ = dots
     whole = list(fitted[name].staged_beliefs(images[:7]))
-    small = clone(fitted[name]).set_params(batch_size=3)
+    small = clone(fitted[name]).set_params(predict_batch_size=3)
     small.stages_, small.skeleton_ = fitted[name].stages_, fitted[name].skeleton_
     for one, other in zip(whole, small.staged_beliefs(images[:7]), strict=True):
         np.testing.assert_allclose(one, other, atol=2e-2)
@@ -114,14 +121,14 @@ def test_flip_averages_the_mirrored_crop(dots):
         both.predict_beliefs(images[:2]), (straight + flip_beliefs(mirrored, skeleton.flip_order)) / 2, atol=1e-6
     )
     with pytest.raises(ValueError, match="lacks"):
-        SequentialMachine([ColourStage()], flip=True).fit(images, joints)
+        SequentialMachine([ColourStage()], flip=True, skeleton=Skeleton("none", skeleton.parts)).fit(images, joints)
 
 
 def test_parameters_follow_scikit_learn(dots):
     images, joints, skeleton = dots
     machine = SequentialMachine([ColourStage(), FOREST], skeleton=skeleton)
     assert machine.get_params()["stage2__n_rounds"] == 4
-    machine.set_params(stage1__trust=0.1, stage2=ColourStage(), batch_size=5)
+    machine.set_params(stage1__trust=0.1, stage2=ColourStage(), predict_batch_size=5)
     assert machine.stages[0].trust == 0.1
     assert isinstance(machine.stages[1], ColourStage)
     with pytest.raises(ValueError, match="nonsense"):
@@ -185,11 +192,11 @@ def test_same_seed_same_machine(dots):
         (lambda X, y: (X, y[..., 0]), r"must be \(N, P, 3\)"),
         (lambda X, y: (X, y.astype(str)), "must be numbers"),
         (lambda X, y: (X, np.where([0, 0, 1], 1, np.where(y == 1, 2, np.nan))), "labelled but its coordinates"),
-        (lambda X, y: (X, np.where([0, 0, 1], np.nan, y)), "visible column"),
+        (lambda X, y: (X, np.where([0, 0, 1], np.nan, y)), "labelled column"),
         (lambda X, y: (X, y * 0), "never labelled: right, left, middle"),
         (lambda X, y: (X, y * [[[1], [0], [1]]]), "never labelled: left"),
-        (lambda X, y: (X, y + [1000, 0, 0]), "never labelled"),
-        (lambda X, y: (X[:1], y[:1]), "1 people cannot fill 2 folds"),
+        (lambda X, y: (X, y + [1000, 0, 0]), "outside|photo"),
+        (lambda X, y: (X[:1], y[:1]), "1 subjects cannot fill 2 folds"),
     ],
 )
 def test_bad_training_data(change, message, dots):
@@ -222,15 +229,16 @@ def test_two_columns_of_joints_are_labelled_where_finite(dots):
         (SequentialMachine([ColourStage(4), ColourStage(2)]), r"strides \[2, 4\]"),
         (PoseMachine(0), "n_stages must be a positive integer"),
         (
-            SequentialMachine([ColourStage(), ColourStage()], training=StackedTraining(0)),
-            "folds must be a positive integer",
+            SequentialMachine([ColourStage(), ColourStage()], training=StackedTraining(n_folds=0)),
+            "n_folds must be a positive integer",
         ),
         (SequentialMachine([ColourStage()], skeleton="lsp"), "the skeleton 'lsp' has 14"),
         (SequentialMachine([ColourStage()], training=JointTraining()), "ConvStage"),
     ],
 )
 def test_bad_machines(machine, message, dots):
-    images, joints, _ = dots
+    images, joints, skeleton = dots
+    machine = machine.set_params(skeleton=machine.skeleton or skeleton)
     with pytest.raises(ValueError, match=message):
         machine.fit(images, joints)
 
@@ -252,21 +260,21 @@ def test_scales_are_averaged_on_the_crop_s_own_grid(name, fitted, dots):
     images = dots[0][:5]
     machine = copy.copy(fitted[name])
     plain = machine.predict_beliefs(images)
-    machine.scales = (1.0, 1.0)
+    machine.tta_scales = (1.0, 1.0)
     np.testing.assert_allclose(machine.predict_beliefs(images), plain, atol=1e-6)
-    machine.scales = (2.0,)
+    machine.tta_scales = (2.0,)
     larger = machine.predict_beliefs(images)
     assert larger.shape == plain.shape
     assert name != "pm" or abs(larger.sum(1) - 1).max() < 1e-4
-    machine.scales = (1.0, 2.0)
+    machine.tta_scales = (1.0, 2.0)
     np.testing.assert_allclose(machine.predict_beliefs(images), (plain + larger) / 2, atol=1e-6)
 
 
 @pytest.mark.parametrize("scales", [(), (0.0,), (1.0, -1), (50.0,)])
 def test_bad_scales(fitted, dots, scales):
     machine = copy.copy(fitted["pm"])
-    machine.scales = scales
-    with pytest.raises(ValueError, match="scales must be"):
+    machine.tta_scales = scales
+    with pytest.raises(ValueError, match="tta_scales must be"):
         machine.predict(dots[0][:2])
 
 
@@ -318,5 +326,5 @@ def test_the_shipped_machines_find_more_joints_stage_by_stage(lspet_root):
 
 @pytest.mark.parametrize("name", ["elephants", "../pm_lspet", ""])
 def test_a_machine_that_does_not_ship(name):
-    with pytest.raises(ValueError, match=r"no trained PoseMachine is called .* ready ones: lspet"):
+    with pytest.raises(ValueError, match=r"no trained PoseMachine named .* available: lspet"):
         PoseMachine.from_pretrained(name)

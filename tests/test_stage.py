@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from posemachines import ConvStage, ForestStage, SequentialMachine, Stage
+from posemachines import ConvStage, ForestStage, JointTraining, Runtime, SequentialMachine, Stage
 from posemachines.testing import check_stage, stage_checks
 
 
@@ -30,11 +30,18 @@ class ColourStage(Stage):
         return beliefs if previous is None else self.trust * previous + (1 - self.trust) * beliefs
 
 
+class QuickNet(ConvStage):
+    """A net that is trained for one pass where nothing else is said."""
+
+    default_training = JointTraining(epochs=1)
+    runtime = Runtime(device="cpu")
+
+
 STAGES = {
     "third party": ColourStage(),
     "forest": ForestStage(n_rounds=4, min_samples_leaf=4),
     "forest, stride 8": ForestStage(n_rounds=2, max_depth=8, stride=8, learner="scikit-learn", boosting=False),
-    "conv": ConvStage(epochs=1, device="cpu"),
+    "conv": QuickNet(),
 }
 
 

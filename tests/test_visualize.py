@@ -1,11 +1,7 @@
-import itertools
-import sys
-
 import numpy as np
 import pytest
 
 from posemachines.beliefs import gaussian_beliefs
-from posemachines.report import plot_accuracy_over_cost, plot_pck_curves, plot_stage_bars
 from posemachines.skeleton import LSP, Skeleton
 from posemachines.visualize import (
     SIDE_COLOURS,
@@ -20,26 +16,6 @@ from posemachines.visualize import (
 FORK = Skeleton("fork", ("tip", "right", "left"), (("tip", "right"), ("right", "left")), pairs=(("right", "left"),))
 STRIDE, ROWS, COLUMNS = 4, 5, 7
 BLACK = np.zeros((STRIDE * ROWS, STRIDE * COLUMNS, 3), np.uint8)
-
-
-def comparison(curve_end=90.0):
-    """A report of two machines, as far as plots need it."""
-    stages = [
-        {
-            "stage": number,
-            "pck": {"0.1": 10.0 * number, "0.2": 20.0 * number},
-            "interval": {"0.1": [9.0 * number, 11.0 * number], "0.2": [18.0 * number, 23.0 * number]},
-            "curve": [0.0, 20.0 * number, curve_end],
-        }
-        for number in (1, 2)
-    ]
-    return {
-        "protocol": {"reference": "tip to left", "thresholds": [0.0, 0.25, 0.5]},
-        "machines": {
-            "mean": {"label": "Mean pose", "kinds": [], "accuracy": {"stages": stages[:1]}},
-            "pm": {"label": "Pose Machine", "kinds": ["forest"] * 2, "accuracy": {"stages": stages}},
-        },
-    }
 
 
 def test_sides_follow_the_pairs():
@@ -70,7 +46,7 @@ def test_joints_stay_on_their_pixels_when_the_picture_is_enlarged(scale):
     np.testing.assert_allclose(centre, [20, 6], atol=0.3)
 
 
-def test_joints_that_are_not_visible_are_left_out():
+def test_joints_that_are_not_labelled_are_left_out():
     joints = np.array([[3, 3, 1], [24, 3, 0], [24, 16, 1]], float)
     assert not draw_skeleton(BLACK, joints, FORK, thickness=1)[3, 14].any()
     assert not draw_skeleton(BLACK, joints, FORK, labelled=[False] * 3).any()
@@ -87,7 +63,7 @@ def test_joints_far_outside_are_no_error():
     ("change", "message"),
     [
         ({"joints": np.zeros((2, 2))}, r"joints must be \(3, 2\)"),
-        ({"visible": [True]}, r"visible must be \(3,\)"),
+        ({"labelled": [True]}, r"labelled must be \(3,\)"),
         ({"image": BLACK[None]}, "one uint8 RGB picture"),
         ({"image": BLACK.astype(float)}, "float64"),
         ({"scale": 0}, "must be positive"),
@@ -143,13 +119,13 @@ def test_greatest_belief_compares_maps():
 def test_overlays_say_what_is_wrong():
     with pytest.raises(ValueError, match="20 x 28 px; got one of 20 x 20"):
         overlay_beliefs(BLACK[:, :20], np.zeros((ROWS, COLUMNS)), stride=STRIDE)
-    with pytest.raises(ValueError, match=r"pass beliefs\[person, part\]"):
+    with pytest.raises(ValueError, match=r"pass beliefs\[subject, part\]"):
         overlay_beliefs(BLACK, np.zeros((2, ROWS, COLUMNS)), stride=STRIDE)
     with pytest.raises(ValueError, match=r"beliefs must be \(4, h, w\)"):
         overlay_parts(BLACK, np.zeros((3, ROWS, COLUMNS)), FORK, stride=STRIDE)
 
 
-def test_belief_sheet_has_a_row_a_stage_and_a_column_a_part():
+def test_belief_sheet_has_one_row_per_stage_and_one_column_per_part():
     joints = np.array([[[3, 3, 1], [24, 3, 1], [24, 16, 1]]])
     beliefs = gaussian_beliefs(joints, (ROWS, COLUMNS), stride=STRIDE, sigma=4)[0]
     one = belief_sheet(BLACK, [beliefs], FORK, stride=STRIDE)
@@ -161,89 +137,3 @@ def test_belief_sheet_has_a_row_a_stage_and_a_column_a_part():
         belief_sheet(BLACK, [], FORK, stride=STRIDE)
     with pytest.raises(ValueError, match="no part 'nose'"):
         belief_sheet(BLACK, [beliefs], FORK, parts=["nose"], stride=STRIDE)
-
-
-def test_curves_are_labelled_and_named():
-    ax = plot_pck_curves(comparison()).axes[0]
-    assert "tip to left" in ax.get_xlabel()
-    assert "%" in ax.get_ylabel()
-    assert ax.get_ylim() == (0, 100)
-    texts = {text.get_text() for text in ax.texts}
-    assert {"Mean pose", "Pose Machine"} <= texts
-    heights = sorted(text.xy[1] for text in ax.texts)
-    assert np.diff(heights).min() > 0.1  # both curves end at one height; their names do not lie upon each other
-
-
-def test_bars_have_intervals_as_error_bars():
-    ax = plot_stage_bars(comparison()).axes[0]
-    assert [bar.get_height() for bar in ax.patches] == [20, 20, 40]
-    ends = [segment[:, 1].tolist() for container in ax.collections for segment in container.get_segments()]
-    assert ends == [[18, 23], [18, 23], [36, 46]]
-    assert ax.get_ylim()[0] == 0
-    assert ax.get_ylim()[1] > 46
-    assert "PCK@0.1" in plot_stage_bars(comparison(), threshold=0.1).axes[0].get_ylabel()
-
-
-def test_accuracy_over_cost_has_a_point_with_its_interval_a_machine():
-    report = comparison()
-    for machine, time in zip(report["machines"].values(), (0.0, 20.0), strict=True):
-        machine["cost"] = {"ms_per_image": {"median": time}}
-    ax = plot_accuracy_over_cost(report).axes[0]
-    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines if line.get_marker() in "so"] == [
-        (1e-3, 20),
-        (20.0, 40),
-    ]
-    ends = [segment[:, 1].tolist() for container in ax.collections for segment in container.get_segments()]
-    assert ends == [[18, 23], [36, 46]]
-    assert ax.get_xscale() == "log"
-    assert {"Mean pose", "Pose Machine"} <= {text.get_text() for text in ax.texts}
-
-
-def test_names_of_many_machines_do_not_lie_upon_each_other():
-    report = comparison()
-    machine = report["machines"]["pm"]
-    report["machines"] = {
-        f"{n}": machine | {"label": f"A machine of number {n}", "cost": {"ms_per_image": {"median": 1.0 + n}}}
-        for n in range(14)
-    }
-    for plot in (plot_pck_curves, plot_stage_bars, plot_accuracy_over_cost):
-        made = plot(report)
-        made.draw_without_rendering()
-        ax = made.axes[0]
-        names = [text for text in (*ax.texts, *ax.get_xticklabels()) if text.get_text().startswith("A machine")]
-        assert len(names) == 14
-        if plot is plot_stage_bars:  # they are turned: it is their ends that must be apart
-            assert {text.get_rotation() for text in names} == {40.0}
-            continue
-        boxes = sorted((text.get_window_extent() for text in names), key=lambda box: box.y0)
-        assert all(below.y1 <= above.y0 + 1 for below, above in itertools.pairwise(boxes))
-
-
-def test_plots_say_what_is_wrong():
-    with pytest.raises(ValueError, match="no machine"):
-        plot_pck_curves({"machines": {}})
-    with pytest.raises(ValueError, match=r"it quotes 0\.1, 0\.2"):
-        plot_stage_bars(comparison(), threshold=0.3)
-    with pytest.raises(ValueError, match=r"it quotes 0\.1, 0\.2"):
-        plot_accuracy_over_cost(comparison(), threshold=0.3)
-
-
-def test_plots_leave_pyplot_alone():
-    plot_pck_curves(comparison())
-    if "matplotlib.pyplot" in sys.modules:
-        assert not sys.modules["matplotlib.pyplot"].get_fignums()
-
-
-def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r"posemachines\[report\]"):
-        plot_pck_curves(comparison())
-
-
-def test_labels_of_curves_are_moved_apart_and_no_further():
-    from posemachines.report.plots import _spread
-
-    assert _spread([10.0, 50.0, 90.0], 100, gap=13) == [10, 50, 90]
-    np.testing.assert_allclose(_spread([61.0, 62.0, 63.0], 100, gap=13), [49, 62, 75])
-    np.testing.assert_allclose(_spread([99.0, 98.0, 10.0], 100, gap=13), [100, 87, 10], atol=5)
-    assert max(_spread([99.0, 98.0, 97.0], 100, gap=13)) <= 100

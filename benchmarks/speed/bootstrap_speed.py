@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a check
 
 from benchmarks.publishing.results_file import write_json
 from posemachines.evaluation import interval, resampled_ratios
-from posemachines.evaluation.uncertainty import _draw_people
+from posemachines.evaluation.uncertainty import draw_subjects
 from posemachines.metrics.pck import within
 from posemachines.profiling.cost import machine_description, versions
 
@@ -61,14 +61,14 @@ def measure(sizes: dict) -> dict:
     distances[rng.random(distances.shape) < 0.05] = np.nan
     thresholds = np.linspace(0, 0.5, sizes["thresholds"])
     n_resamples, n_loop = sizes["resamples"], sizes["loop"]
-    drawn = _draw_people(len(distances), n_resamples, 0, np.float32)[:n_loop]
+    drawn = draw_subjects(len(distances), n_resamples, 0, np.float32)[:n_loop]
     if not np.array_equal(
         by_product(distances, thresholds, n_resamples)[:n_loop], by_loop(distances, thresholds, drawn)
     ):
         raise RuntimeError("the two ways differ; there is nothing to time")
 
     def whole() -> None:
-        _draw_people.cache_clear()
+        draw_subjects.cache_clear()
         interval(by_product(distances, thresholds, n_resamples))
 
     ours, loop = [], []

@@ -20,8 +20,9 @@ from benchmarks.publishing.results_file import write_json
 from benchmarks.training.shipped import load
 from posemachines import ForestStage, PoseMachine, StackedTraining
 from posemachines.datasets import Crops
-from posemachines.evaluation import bootstrap_difference, evaluate_machine
+from posemachines.evaluation import bootstrap_difference, evaluate
 from posemachines.profiling.cost import machine_description, milliseconds_per_image, versions
+from posemachines.report import evaluation_to_json
 
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba", "xgboost-cpu")
 DEEP = {"boosting": False, "max_depth": 20, "min_samples_leaf": 8}
@@ -43,8 +44,8 @@ def run_learner(changes: dict, train, test, options: argparse.Namespace):
     began = time.perf_counter()
     machine.fit(train.X, train.y)
     seconds = time.perf_counter() - began
-    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms)
-    stage = accuracy.to_dict()["stages"][0]
+    accuracy = evaluate(machine, test)
+    stage = evaluation_to_json(accuracy)["stages"][0]
     file = options.output.with_suffix(".npz.tmp")
     machine.save(file)
     entry = {

@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a check
 from benchmarks.publishing.results_file import write_json
 from benchmarks.training.shipped import load
 from posemachines import ForestStage, PoseMachine, StackedTraining
-from posemachines.evaluation import bootstrap_difference, evaluate_machine
+from posemachines.evaluation import bootstrap_difference, evaluate
 from posemachines.profiling.cost import machine_description, versions
+from posemachines.report import evaluation_to_json
 
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba")
 VARIANTS: dict[str, dict] = {  # name -> what differs from the whole machine, of the stage or of the training
@@ -57,8 +58,9 @@ def run_variant(name: str, train, test, options: argparse.Namespace) -> dict:
     began = time.perf_counter()
     machine.fit(train.X, train.y)
     seconds = time.perf_counter() - began
-    accuracy = evaluate_machine(machine, test.X, test.y, transforms=test.transforms)
-    stages = [{key: stage[key] for key in ("stage", "pck", "interval")} for stage in accuracy.to_dict()["stages"]]
+    accuracy = evaluate(machine, test)
+    found = evaluation_to_json(accuracy)["stages"]
+    stages = [{key: stage[key] for key in ("stage", "pck", "interval")} for stage in found]
     distances = [np.round(stage, 4).tolist() for stage in accuracy.distances]
     return {
         "changes": VARIANTS[name],

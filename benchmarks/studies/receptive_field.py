@@ -27,6 +27,7 @@ from posemachines.comparison.machines import default_epochs
 from posemachines.conv import build_network, network_facts
 from posemachines.evaluation import compare_machines
 from posemachines.metrics import reference_length
+from posemachines.report import differences_to_json
 
 BLOCKS = (0, 1, 2, 3, 4, 6, 9)
 PARAMETERS = 1_000_000
@@ -68,7 +69,9 @@ def measure(study: Study) -> None:
         steps = [
             each
             for first, second in itertools.pairwise(names)
-            for each in compare_machines({n: distances[n] for n in (first, second)}, n_resamples=study.resamples)
+            for each in differences_to_json(
+                compare_machines({n: distances[n] for n in (first, second)}, n_resamples=study.resamples)
+            )
         ]
         content = {"torso_px": torso, "nets": rows, "steps": steps}
         study.write(content, draw, finished=n_blocks == blocks[-1])

@@ -18,6 +18,7 @@ from benchmarks.studies.study import Study, run_study, stage_figures
 from benchmarks.studies.study_plots import lines
 from posemachines.comparison.machines import LABELS, compile_kernels
 from posemachines.evaluation import compare_machines
+from posemachines.report import differences_to_json
 
 SIZES = (50, 100, 200, 500, 1000, 2000, 4000, 8000)
 
@@ -38,7 +39,8 @@ def measure(study: Study) -> None:
             cost = trained.record["cost"]
             row["machines"][name] = {"stages": stage_figures(evaluation), "cpu_seconds": cost["cpu_seconds"]}
         rows.append(row)
-        differences += [{"people": size, **each} for each in compare_machines(distances, n_resamples=study.resamples)]
+        found = differences_to_json(compare_machines(distances, n_resamples=study.resamples))
+        differences += [{"people": size, **each} for each in found]
         study.write({"sizes": rows, "differences": differences}, draw, finished=size == sizes[-1])
 
 

@@ -18,6 +18,7 @@ from benchmarks.studies.study import Study, run_study, stage_figures
 from benchmarks.studies.study_plots import lines
 from posemachines.comparison.machines import LABELS, compile_kernels
 from posemachines.evaluation import compare_machines
+from posemachines.report import differences_to_json
 
 
 def measure(study: Study) -> None:
@@ -31,8 +32,10 @@ def measure(study: Study) -> None:
                 each
                 for number in sorted(known)
                 if number - 1 in known
-                for each in compare_machines(
-                    {f"{number - 1}": known[number - 1], f"{number}": known[number]}, n_resamples=study.resamples
+                for each in differences_to_json(
+                    compare_machines(
+                        {f"{number - 1}": known[number - 1], f"{number}": known[number]}, n_resamples=study.resamples
+                    )
                 )
             ]
             for name, known in distances.items()

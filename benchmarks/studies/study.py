@@ -22,8 +22,9 @@ from benchmarks.publishing.results_file import write_json
 from posemachines.comparison.cache import FOLDER, PACKAGES, Trained, train
 from posemachines.comparison.machines import build
 from posemachines.datasets import Crops, PoseDataset, load_lspet, make_synthetic
-from posemachines.evaluation import Evaluation, describe_reference, evaluate_machine
+from posemachines.evaluation import Evaluation, describe_reference, evaluate
 from posemachines.profiling.cost import machine_description, versions
+from posemachines.report import evaluation_to_json
 from posemachines.skeleton import LSP, Skeleton
 
 __all__ = ["People", "Study", "at_last", "run_study", "stage_figures"]
@@ -113,7 +114,7 @@ class Study:
     def evaluated(self, machine, test: Crops | None = None) -> Evaluation:
         """Accuracy on the test people, or on other crops of them, stage by stage."""
         test = self.people().test if test is None else test
-        return evaluate_machine(machine, test.X, test.y, transforms=test.transforms, n_resamples=self.resamples)
+        return evaluate(machine, test, n_resamples=self.resamples)
 
     @property
     def resamples(self) -> int:
@@ -209,7 +210,8 @@ def run_study(
 def stage_figures(evaluation: Evaluation) -> list[dict]:
     """PCK, intervals and curve after each stage."""
     names = ("stage", "pck", "interval", "curve", "curve_interval", "parts")
-    return [{name: value for name, value in stage.items() if name in names} for stage in evaluation.to_dict()["stages"]]
+    stages = evaluation_to_json(evaluation)["stages"]
+    return [{name: value for name, value in stage.items() if name in names} for stage in stages]
 
 
 def at_last(figures: list[dict], threshold: str = "0.2") -> tuple[float, float, float]:

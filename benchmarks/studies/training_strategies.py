@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.studies.study import Study, run_study, stage_figures
 from benchmarks.studies.study_plots import curves
 from posemachines.evaluation import compare_machines
+from posemachines.report import differences_to_json
 
 LABELS = {
     "joint": "joint, a loss at every stage",
@@ -38,7 +39,7 @@ def measure(study: Study) -> None:
         distances[name] = evaluation.distances[-1]
         cost = trained.record["cost"]
         found[name] = {"label": label, "stages": stage_figures(evaluation), "cpu_seconds": cost["cpu_seconds"]}
-        differences = compare_machines(distances, n_resamples=study.resamples)
+        differences = differences_to_json(compare_machines(distances, n_resamples=study.resamples))
         study.write({"strategies": found, "differences": differences}, draw, finished=name == list(LABELS)[-1])
         print(f"{label}: {found[name]['stages'][-1]['pck']}", flush=True)
 

@@ -11,8 +11,9 @@ import numpy as np
 from posemachines import SequentialMachine
 from posemachines.beliefs import pixels_to_cells
 from posemachines.datasets import Crops, load_lspet
-from posemachines.evaluation import evaluate_machine
+from posemachines.evaluation import evaluate
 from posemachines.metrics import normalised_distances, reference_length, reliability
+from posemachines.report import evaluation_to_json
 
 CROP = 128  # px, of the forest's crops
 VARIANTS = {
@@ -61,7 +62,7 @@ def accuracies(machine: SequentialMachine, test: Crops, names: Sequence[str] = t
     found = {}
     for name in names:
         machine.set_params(**VARIANTS[name])
-        found[name] = evaluate_machine(machine, test.X, test.y, transforms=test.transforms).to_dict()
+        found[name] = evaluation_to_json(evaluate(machine, test))
         for stage in found[name]["stages"]:
             pck, interval = stage["pck"], stage["interval"]
             print(

@@ -21,8 +21,6 @@ MOVED = {
     "posemachines.label_page": "posemachines.labels.page",
     "posemachines.conv.facts": "posemachines.conv.networks.facts",
     "posemachines.conv.caffe": "posemachines.conv.convert.caffe",
-    "posemachines.datasets.coco": "posemachines.io.coco",
-    "posemachines.datasets.deeplabcut": "posemachines.io.deeplabcut",
     "posemachines.datasets.figures": "posemachines.datasets.synthetic.figures",
     "posemachines.datasets.people": "posemachines.datasets.pose_dataset",
     "posemachines.datasets.validation": "posemachines.labels.validation",
@@ -30,15 +28,21 @@ MOVED = {
 
 
 class _Finder(MetaPathFinder, Loader):
+    def __init__(self) -> None:
+        self.specs: dict = {}
+
     def find_spec(self, fullname, path=None, target=None):
         return importlib.util.spec_from_loader(fullname, self) if fullname in MOVED else None
 
     def create_module(self, spec):
-        warnings.warn(f"{spec.name} has moved to {MOVED[spec.name]}", DeprecationWarning, stacklevel=5)
-        return importlib.import_module(MOVED[spec.name])
+        warnings.warn(f"{spec.name} has moved to {MOVED[spec.name]}", DeprecationWarning, stacklevel=2)
+        module = importlib.import_module(MOVED[spec.name])
+        self.specs[spec.name] = module.__spec__
+        return module
 
     def exec_module(self, module):
-        """The module is complete already."""
+        """The module is complete; only its own spec, which the import system replaced, is put back."""
+        module.__spec__ = self.specs.pop(module.__spec__.name)
 
 
 def install() -> None:

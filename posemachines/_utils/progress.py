@@ -1,4 +1,4 @@
-"""Progress bars, shown where the caller asks for them."""
+"""Progress bars, shown on request."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def progress(
     done: int = 0,
     passing: bool = False,
 ) -> tqdm:
-    """A progress bar over `iterable` with the time left; silent unless `shown`, wiped in the end if `passing`.
+    """A progress bar over `iterable` with the remaining time; silent unless `shown`, erased at the end if `passing`.
 
-    What was `done` before it began does not count as its speed.
+    Steps `done` before it started do not count towards its speed.
     """
     return tqdm(
         iterable, description, total=total, initial=done, disable=not shown, leave=not passing, dynamic_ncols=True

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ __all__ = ["replacing"]
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its place when the block ends without an error.
+    """A temporary path next to `path` that replaces it when the block ends without an error.
 
-    Whatever goes wrong in the block, an older file stays as it was and the temporary one is removed. The folder is
-    made where it is missing.
+    If the block fails, an older file stays intact and the temporary one is removed. A missing folder is created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -55,10 +55,11 @@ def run(options: argparse.Namespace) -> None:
     """Read both files, print the table, write the JSON."""
     from dataclasses import replace
 
-    from ..evaluation.predictions import evaluate
+    from ..evaluation.predictions import evaluate_predictions
     from ..evaluation.protocols import get_protocol
     from ..io.predictions import aligned, read_predictions, read_truth
     from ..metrics import Detections, LabelledPeople
+    from ..report.schema import scores_to_json
 
     check_outputs((options.output,), (options.predictions, options.truth))
     protocol = get_protocol(options.protocol)
@@ -68,7 +69,7 @@ def run(options: argparse.Namespace) -> None:
         predictions = read_predictions(options.predictions, protocol)
         assert isinstance(predictions, Detections)
         predictions = replace(predictions, joints=predictions.joints + shift)
-        scores = evaluate(predictions, truth, protocol, n_resamples=options.resamples)
+        scores = evaluate_predictions(predictions, truth, protocol, n_resamples=options.resamples)
     else:
         truth = replace(truth, side_convention=options.side_convention)
         counts = {
@@ -80,13 +81,13 @@ def run(options: argparse.Namespace) -> None:
         )
         assert not isinstance(read, Detections)
         read = aligned(read, truth)
-        scores = evaluate(read.joints + shift, truth, protocol, n_resamples=options.resamples)
+        scores = evaluate_predictions(read.joints + shift, truth, protocol, n_resamples=options.resamples)
         scores = replace(scores, notes=read.notes + scores.notes)
     if shift:
         scores = replace(scores, notes=(*scores.notes, f"predictions were moved by {shift:+d} px in x and y"))
     print(scores)
     if options.output is not None:
-        content = {"predictions": str(options.predictions), "truth": str(options.truth), **scores.to_dict()}
+        content = {"predictions": str(options.predictions), "truth": str(options.truth), **scores_to_json(scores)}
         write_text(options.output, json.dumps(content, indent=1) + "\n")
         note(f"wrote {options.output}")
 

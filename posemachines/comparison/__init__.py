@@ -1,1 +1,5 @@
-"""The comparison of machines on one data set: the machines it knows, the cache of trained ones, the run."""
+"""Comparison of machines on one dataset: the machines that are known by name, the cache of trained ones, the run."""
+
+from .run import Comparison, compare
+
+__all__ = ["Comparison", "compare"]

@@ -1,12 +1,13 @@
-"""Trained machines that the scripts share: what was trained before, with equal settings on equal people, is read.
+"""A cache of trained machines: what was trained before, with equal settings on the same subjects, is read.
 
-A training that was broken off goes on where it was. Each machine has a file of its own and, beside it, a record in JSON
-of what it took. Other settings, people or versions of the library make another file; ``fresh`` trains anew.
+Each machine has a file and a record in JSON of what its training cost. Other settings, subjects or versions of the
+library make another file. An interrupted training, repeated, resumes where it was.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import logging
 import shutil
@@ -14,40 +15,45 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, fields, is_dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
-import posemachines
-from benchmarks.publishing.results_file import write_json
-from posemachines import SequentialMachine, StackedTraining
-from posemachines.datasets import Crops
-from posemachines.profiling.cost import machine_description, measured, versions
-from posemachines.skeleton import get_skeleton
-from posemachines.training.checkpoints import fingerprint
+from .. import __version__
+from .._utils.json_files import plain, write_json
+from ..datasets import Crops
+from ..io.machine_files import load_machine
+from ..machine import SequentialMachine
+from ..profiling.cost import machine_description, measured, versions
+from ..skeleton import get_skeleton
+from ..training import StackedTraining
+from ..training.checkpoints import fingerprint
 
-__all__ = ["Trained", "train", "where"]
+__all__ = ["FOLDER", "PACKAGES", "Trained", "fit", "history", "is_fitted", "train", "where"]
 
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "scikit-image", "opencv-python", "numba", "joblib", "torch")
 FOLDER = Path("runs/trained")
-OF_PREDICTION = ("flip", "scales", "batch_size", "verbose", "skeleton")  # a machine's settings that training ignores
-OF_RUN = (
-    "checkpoint", "checkpoint_minutes", "compile", "device", "log", "n_jobs", "n_workers", "verbose",
-)  # settings of a stage, strategy or baseline that make no other machine  # fmt: skip
+"""Where the scripts keep trained machines."""
+_OF_PREDICTION = ("crop_size", "flip", "predict_batch_size", "skeleton", "tta_scales", "verbose")
+_OF_THE_RUN = (
+    "accumulation_steps", "checkpoint", "checkpoint_minutes", "compile", "device", "log_dir", "n_jobs", "n_workers",
+    "verbose",
+)  # settings of a machine, stage or strategy that do not change what is learned  # fmt: skip
 logger = logging.getLogger(__name__)
 
 
 class Trained(NamedTuple):
-    """A trained machine and what is known of its training.
+    """A trained machine and the record of its training.
 
     Attributes
     ----------
     machine : estimator
     record : dict
-        ``settings``, ``people``, ``cost`` (as :meth:`posemachines.profiling.cost.Cost.to_dict` gives it, with what
-        interrupted runs took), ``interruptions``, ``history`` of a net, ``computer``, ``versions`` and ``file_bytes``.
+        ``settings``, ``people`` (number of subjects), ``cost`` (from
+        :meth:`posemachines.profiling.cost.Cost.to_dict`, including interrupted runs), ``interruptions``, ``history`` of
+        a net, ``computer``, ``versions`` and ``file_bytes``.
     file : Path
     """
 
@@ -56,130 +62,149 @@ class Trained(NamedTuple):
     file: Path
 
 
-def train(machine, people: Crops, *, name: str, folder: Path = FOLDER, fresh: bool = False) -> Trained:
-    """Train a machine on people, or read the one that was trained so before.
+def train(machine, crops: Crops, *, name: str, folder: str | Path = FOLDER, fresh: bool = False) -> Trained:
+    """Train a machine, or read what was learned when it was trained before.
 
     Parameters
     ----------
     machine : estimator
-        Not trained; with ``fit`` and ``save``, and a class method ``load`` unless it is a SequentialMachine.
-    people : Crops
+        Untrained; fitted by this call. It has ``fit`` and ``save``, and a class method ``load`` unless it is a
+        SequentialMachine.
+    crops : Crops
+        Training subjects.
     name : str
-        How its files begin.
+        Prefix of its files.
     folder : path
     fresh : bool, default=False
-        Train it even if it is there.
+        Train it even if it is in the folder.
 
     Returns
     -------
     Trained
-        Its machine has the settings of prediction (flip, scales, ...) that were asked for.
+        With `machine` itself.
     """
-    file = where(machine, people, name=name, folder=folder)
+    file = where(machine, crops, name=name, folder=folder)
     described = file.with_suffix(".json")
     if fresh:
         _forget(file)
     if file.is_file() and described.is_file():
         try:
-            found = Trained(_read(machine, file), json.loads(described.read_text(encoding="utf-8")), file)
+            _take_over(machine, _read(machine, file))
         except ValueError as error:
-            logger.warning("trained anew: %s", error)
+            logger.warning("training anew: %s", error)
         else:
-            print(f"  trained before: {file}", flush=True)
-            return found
+            logger.info("trained before: %s", file)
+            return Trained(machine, json.loads(described.read_text(encoding="utf-8")), file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = _with_checkpoint(clone(machine), file)
-    with _counted(file.with_suffix(".spent")) as before, measured() as cost:
-        unfinished.fit(people.X, people.y)
-    _without_checkpoint(unfinished)
-    unfinished.save(file)
-    plain = cost.to_dict()
+    with _counted(file.with_suffix(".spent")) as before, measured() as cost, _checkpointed(machine, file):
+        fit(machine, crops)
+    machine.save(file)
+    took = cost.to_dict()
     for key in ("seconds", "cpu_seconds"):
-        plain[key] = round(plain[key] + before[key], 2)
+        took[key] = round(took[key] + before[key], 2)
     record = {
         "name": name,
         "class": type(machine).__name__,
         "settings": _describe(machine),
-        "people": len(people.X),
-        "cost": plain,
+        "people": len(crops),
+        "cost": took,
         "interruptions": before["interruptions"],
-        "history": next((one.history_ for one in _learners(unfinished) if hasattr(one, "history_")), []),
+        "history": history(machine),
         "computer": machine_description(),
         "versions": versions(PACKAGES),
         "file_bytes": file.stat().st_size,
     }
     write_json(record, described)
     _remove_traces(file)
-    return Trained(unfinished, json.loads(described.read_text(encoding="utf-8")), file)
+    return Trained(machine, json.loads(described.read_text(encoding="utf-8")), file)
 
 
-def where(machine, people: Crops, *, name: str, folder: Path = FOLDER) -> Path:
-    """File of a machine with these settings, trained on these people."""
-    settings = [_describe(machine), astuple(get_skeleton(machine.skeleton, people.y.shape[1]))]
-    mark = fingerprint([posemachines.__version__, settings], (people.X, people.y)).tobytes()
+def where(machine, crops: Crops, *, name: str, folder: str | Path = FOLDER) -> Path:
+    """File of a machine with these settings, trained on these subjects."""
+    own = getattr(machine, "skeleton", None)
+    skeleton = get_skeleton(crops.skeleton if own is None else own, crops.y.shape[1])
+    mark = fingerprint([__version__, _describe(machine), astuple(skeleton)], (crops.X, crops.y)).tobytes()
     return Path(folder) / f"{name}-{hashlib.sha256(mark).hexdigest()[:10]}.npz"
 
 
-def _describe(estimator) -> dict:
-    """Settings that matter for what is learned, down to the stages and the strategy."""
-    left_out = {*OF_RUN, *(OF_PREDICTION if hasattr(estimator, "skeleton") else ())}
-    described = {"class": type(estimator).__name__}
-    for name, value in estimator.get_params(deep=False).items():
-        if name not in left_out:
-            described[name] = _plain(value)
-    return described
+def fit(machine, crops: Crops) -> None:
+    """Fit a machine on crops, which are passed as arrays if it needs X and y."""
+    target = inspect.signature(machine.fit).parameters.get("y")
+    if target is not None and target.default is inspect.Parameter.empty:
+        machine.fit(crops.X, crops.y)
+    else:
+        machine.fit(crops)
+
+
+def is_fitted(machine) -> bool:
+    """Whether a machine has a learned skeleton, as every fitted machine and baseline does."""
+    return hasattr(machine, "skeleton_")
+
+
+def history(machine) -> list[dict]:
+    """Training history of the first part of a machine that has one; empty for forests."""
+    parts = getattr(machine, "stages_", None) or [machine]
+    return next((part.history_ for part in parts if hasattr(part, "history_")), [])
+
+
+def _describe(one) -> dict:
+    """Settings that determine what is learned, down to the stages and the strategy."""
+    if is_dataclass(one):
+        settings = {field.name: getattr(one, field.name) for field in fields(one)}
+    else:
+        settings = one.get_params(deep=False)
+    left_out = {*_OF_THE_RUN, *(_OF_PREDICTION if hasattr(one, "skeleton") else ())}
+    kept = {name: _plain(value) for name, value in settings.items() if name not in left_out}
+    return {"class": type(one).__name__} | kept
 
 
 def _plain(value):
-    if isinstance(value, BaseEstimator):
+    if isinstance(value, BaseEstimator) or (is_dataclass(value) and not isinstance(value, type)):
         return _describe(value)
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    return value
+    return plain(value)
 
 
 def _read(machine, file: Path):
-    """The machine of a file, with the settings of prediction of `machine`."""
+    """The fitted machine of a file."""
+    if not isinstance(machine, SequentialMachine):
+        return type(machine).load(file)
     own = machine.get_params(deep=False)
-    wanted = [stage for stage in (own.get("stage"), *(own.get("stages") or [])) if stage is not None]
-    if isinstance(machine, SequentialMachine):
-        found = posemachines.load(file, stage_classes={type(stage) for stage in wanted})
+    stages = [stage for stage in (own.get("stage"), *(own.get("stages") or ())) if stage is not None]
+    return load_machine(file, stage_classes={type(stage) for stage in stages})
+
+
+def _take_over(machine, trained) -> None:
+    """Give a machine what an equal one has learned; its own parameters stay."""
+    parameters = machine.get_params(deep=False)
+    vars(machine).update({name: value for name, value in vars(trained).items() if name not in parameters})
+
+
+@contextmanager
+def _checkpointed(machine, file: Path) -> Iterator[None]:
+    """Let a machine keep unfinished training next to its file, unless it keeps it elsewhere."""
+    own = machine.get_params(deep=False)
+    strategy = machine.make_training() if isinstance(machine, SequentialMachine) else None
+    path = str(file.with_suffix(".stages" if isinstance(strategy, StackedTraining) else ".checkpoint"))
+    if strategy is not None and not hasattr(strategy, "checkpoint"):
+        change = {}
+    elif "checkpoint" in own:
+        change = {"checkpoint": path} if own["checkpoint"] is None else {}
+    elif strategy is not None:
+        change = {"training": replace(strategy, checkpoint=path)} if strategy.checkpoint is None else {}
     else:
-        found = type(machine).load(file)
-    found.set_params(**{name: own[name] for name in OF_PREDICTION if name in own and name != "skeleton"})
-    for one in getattr(found, "stages_", []):
-        like = next((stage for stage in wanted if type(stage) is type(one)), None)
-        if like is not None:
-            own = like.get_params(deep=False)
-            one.set_params(**{name: own[name] for name in ("device", "n_jobs", "verbose") if name in own})
-    return found
-
-
-def _learners(machine) -> list:
-    """What holds a history and a checkpoint: the stages, or a baseline itself."""
-    return list(getattr(machine, "stages_", None) or [machine])
-
-
-def _with_checkpoint(machine, file: Path):
-    """`machine`, told to keep what it has finished beside its file."""
-    strategy = machine._make_training() if isinstance(machine, SequentialMachine) else None
-    if isinstance(strategy, StackedTraining):
-        kept = clone(strategy).set_params(checkpoint=str(file.with_suffix(".stages")))
-        return machine.set_params(training=kept)
-    every = machine.get_params(deep=True)
-    name = next((name for name in ("checkpoint", "stage__checkpoint") if name in every), None)
-    return machine.set_params(**{name: str(file.with_suffix(".checkpoint"))}) if name else machine
-
-
-def _without_checkpoint(machine) -> None:
-    for one in _learners(machine):
-        if "checkpoint" in one.get_params(deep=False):
-            one.set_params(checkpoint=None)  # it belongs to this run, not to the machine
+        change = {}
+    machine.set_params(**change)
+    try:
+        yield
+    finally:
+        machine.set_params(**{name: own[name] for name in change})
 
 
 @contextmanager
 def _counted(file: Path, every: float = 30.0) -> Iterator[dict]:
-    """Seconds that earlier, interrupted runs took, and write down now and then what this one takes."""
+    """Seconds that interrupted runs took; what this run takes is written to the file regularly."""
     before = {"seconds": 0.0, "cpu_seconds": 0.0, "interruptions": 0}
     if file.is_file():
         before |= json.loads(file.read_text(encoding="utf-8"))
@@ -201,7 +226,7 @@ def _counted(file: Path, every: float = 30.0) -> Iterator[dict]:
 
 
 def _remove_traces(file: Path) -> None:
-    """Remove what was kept of the training of a machine that is there."""
+    """Remove what was kept of a training that is complete."""
     shutil.rmtree(file.with_suffix(".stages"), ignore_errors=True)
     for ending in (".checkpoint", ".spent"):
         file.with_suffix(ending).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The people of a comparison: drawn figures, published data sets, or somebody's own landmarks."""
+"""The data of the comparison's command line: synthetic people, published datasets, or your own landmarks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from posemachines.datasets.loading import FORMATS_OF_FOLDERS as OF_FOLDERS
 
 __all__ = ["add_arguments", "check", "load"]
 
-DATASETS: dict[str, dict[str, int]] = {  # default people to train and to test on, and where test people begin
-    "figures": {"train": 1000, "test": 300},
+DATASETS: dict[str, dict[str, int]] = {  # default numbers of subjects, and the last training photo of a published split
+    "synthetic": {"train": 1000, "test": 300},
     "lspet": {"train": 8000, "test": 1000, "test_from": 8000},
     "lsp": {"train": 1000, "test": 1000, "test_from": 1000},
     "flic": {},
@@ -26,55 +26,63 @@ DATASETS: dict[str, dict[str, int]] = {  # default people to train and to test o
     "coco": {},
     "csv": {},
 }
-TRAIN_SHARE = 0.8
+OLD_NAMES = {"figures": "synthetic"}
+TEST_SHARE = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that choose the data."""
-    parser.add_argument("--dataset", choices=DATASETS, default="figures", help="data; figures are drawn on the spot")
-    parser.add_argument("--root", type=Path, help=f"folder of the data set ({', '.join(OF_FOLDERS)})")
+    """Add the options that choose the data."""
+    parser.add_argument(
+        "--dataset", type=lambda name: OLD_NAMES.get(name, name), choices=DATASETS, default="synthetic",
+        help="the data; synthetic people are drawn on the spot",
+    )  # fmt: skip
+    parser.add_argument("--root", type=Path, help=f"folder of the dataset ({', '.join(OF_FOLDERS)})")
     parser.add_argument("--annotations", type=Path, help=f"file of the labels ({', '.join(OF_FILES)})")
     parser.add_argument("--images", type=Path, help=f"folder of the photos ({', '.join(OF_FILES)})")
-    parser.add_argument("--test-annotations", type=Path, help="labels of the test people, where they have a file")
+    parser.add_argument("--test-annotations", type=Path, help="labels of the test subjects, if they have their own file")
     parser.add_argument("--test-images", type=Path, help="folder of their photos (default: --images)")
-    parser.add_argument("--category", help="category in a COCO file, where several have keypoints")
+    parser.add_argument("--category", help="category in a COCO file in which several have keypoints")
     parser.add_argument(
-        "--frame", help="what sets a person's centre and scale, such as joints, box, photo, cpm (default: by data set)"
+        "--crop-rule", "--frame",
+        help="what sets each subject's centre and size, such as joints, box, photo or cpm (default: by dataset)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--side-convention", "--view", choices=("person", "observer"), help="whose left is left (lsp, flic)"
     )
-    parser.add_argument("--train", type=int, help="people to train on (default: by data set, or four fifths)")
-    parser.add_argument("--test", type=int, help="people to test on (default: by data set, or the rest)")
+    parser.add_argument("--train", type=int, help="number of training subjects (default: by dataset, or four fifths)")
+    parser.add_argument("--test", type=int, help="number of test subjects (default: by dataset, or the rest)")
 
 
 def check(options: argparse.Namespace, parser: argparse.ArgumentParser, quick: dict[str, int] | None = None) -> None:
-    """Fill in the defaults of the data set; ends the program where an option is missing."""
+    """Fill in the defaults of the dataset; exits with an error if an option is missing."""
     name = options.dataset
     if name in OF_FOLDERS and options.root is None:
         parser.error(f"--dataset {name} needs --root, the folder with its labels and images/")
     if name in OF_FILES and (options.annotations is None or options.images is None):
-        parser.error(f"--dataset {name} needs --annotations, the file of the labels, and --images, the photos' folder")
+        parser.error(f"--dataset {name} needs --annotations, the file of the labels, and --images, the folder of the photos")
     for key in ("train", "test"):
         default = DATASETS[name].get(key) if quick is None else quick[key]
         setattr(options, key, default if getattr(options, key) is None else getattr(options, key))
         if getattr(options, key) is not None and getattr(options, key) < 2:
-            parser.error(f"--{key} must be at least 2 people")
+            parser.error(f"--{key} must be at least 2")
 
 
 def load(options: argparse.Namespace) -> tuple[PoseDataset, PoseDataset]:
-    """Training and test people.
+    """Training and test data.
 
-    The published split where there is one, from its beginning; the people of ``--test-annotations``; else a split by
-    photos, drawn with the seed, so that nobody's photo is on both sides.
+    The published split if there is one, each part from its beginning; the subjects of ``--test-annotations``;
+    otherwise a random split by photo, so that no photo is in both.
 
     Raises
     ------
     ValueError
-        If there are fewer people than asked for, or training and test people have different parts.
+        If there are fewer subjects than requested, or training and test subjects have different parts.
     FileNotFoundError
         If a file is missing.
     """
-    if options.dataset == "figures":
-        people = make_synthetic(options.train + options.test, random_state=options.seed)
-        return people[: options.train], people[options.train :]
+    if options.dataset == "synthetic":
+        data = make_synthetic(options.train + options.test, random_state=options.seed)
+        return data[: options.train], data[options.train :]
     if options.dataset in ("lspet", "lsp"):
         first, last = _numbered(options)
     elif options.dataset == "flic":
@@ -84,22 +92,22 @@ def load(options: argparse.Namespace) -> tuple[PoseDataset, PoseDataset]:
         first, last = _of_files(options)
     if first.skeleton.parts != last.skeleton.parts:
         raise ValueError(
-            f"training people have the parts {', '.join(first.skeleton.parts)} but test people "
+            f"training subjects have the parts {', '.join(first.skeleton.parts)} but test subjects "
             f"{', '.join(last.skeleton.parts)}; give files of the same landmarks"
         )
     first, last = _first(first, options.train, "train", options), _first(last, options.test, "test", options)
     known = np.flatnonzero(first.joints[..., 2].any(0))
     if not len(known):
-        raise ValueError("nobody among the training people has a labelled part; label some")
+        raise ValueError("no training subject has a labelled part; label some")
     if len(known) < first.skeleton.n_parts:
         parts = [part for index, part in enumerate(first.skeleton.parts) if index not in known]
-        warnings.warn(f"left out, since no training person has them labelled: {', '.join(parts)}", stacklevel=2)
+        warnings.warn(f"left out because no training subject has them labelled: {', '.join(parts)}", stacklevel=2)
         first, last = first.select_parts(known), last.select_parts(known)
     return first, last
 
 
 def _loader(options: argparse.Namespace, annotations: Path | None = None, images: Path | None = None) -> Callable:
-    """Function that loads the data set; takes ``split`` where the data set has one."""
+    """Function that loads the dataset; it takes ``split`` if the dataset has one."""
     path = options.root if options.dataset in OF_FOLDERS else options.annotations if annotations is None else annotations
     return partial(
         load_dataset,
@@ -107,26 +115,27 @@ def _loader(options: argparse.Namespace, annotations: Path | None = None, images
         options.images if images is None else images,
         format=options.dataset,
         category=options.category,
-        crop_rule=options.frame,
+        crop_rule=options.crop_rule,
+        side_convention=options.side_convention,
     )
 
 
 def _numbered(options: argparse.Namespace) -> tuple[PoseDataset, PoseDataset]:
-    """LSP and LSPET, whose photos' numbers make the split."""
-    people = _loader(options)()
+    """LSP and LSPET, which are split by the numbers of the photos."""
+    data = _loader(options)()
     first_test = DATASETS[options.dataset]["test_from"]
-    numbers = np.array([int(Path(photo).stem.removeprefix("im")) for photo in people.photos])  # some may be missing
+    numbers = np.array([int(Path(photo).stem.removeprefix("im")) for photo in data.photos])  # some may be missing
     for name, available in (("train", (numbers <= first_test).sum()), ("test", (numbers > first_test).sum())):
         if getattr(options, name) > available:
             raise ValueError(
                 f"--{name} {getattr(options, name)}: {options.root} has {available} such photos "
                 f"(numbers up to {first_test} train, those above test)"
             )
-    return people[numbers <= first_test], people[numbers > first_test]
+    return data[numbers <= first_test], data[numbers > first_test]
 
 
 def _of_files(options: argparse.Namespace) -> tuple[PoseDataset, PoseDataset]:
-    """Landmarks in files of their own."""
+    """Landmarks in files."""
     if options.test_annotations is not None:
         images = options.images if options.test_images is None else options.test_images
         return _loader(options)(), _loader(options, options.test_annotations, images)()
@@ -134,15 +143,15 @@ def _of_files(options: argparse.Namespace) -> tuple[PoseDataset, PoseDataset]:
         try:
             return _loader(options)(split="train"), _loader(options)(split="validation")
         except ValueError as error:
-            if "does not say who" not in str(error):
+            if "for validation" not in str(error):
                 raise
-    people = _loader(options)()
-    return people[people.labelled].split(test=1 - TRAIN_SHARE, random_state=options.seed)
+    data = _loader(options)()
+    return data[data.labelled].split(test=TEST_SHARE, random_state=options.seed)
 
 
-def _first(people: PoseDataset, number: int | None, name: str, options: argparse.Namespace) -> PoseDataset:
+def _first(data: PoseDataset, number: int | None, name: str, options: argparse.Namespace) -> PoseDataset:
     if number is not None and options.quick and options.dataset in (*OF_FILES, "flic"):
-        number = min(number, len(people))
-    if number is not None and number > len(people):
-        raise ValueError(f"--{name} {number}: the {options.dataset} data have {len(people)} people for that")
-    return people if number is None else people[:number]
+        number = min(number, len(data))
+    if number is not None and number > len(data):
+        raise ValueError(f"--{name} {number}: the {options.dataset} data have {len(data)} subjects for it")
+    return data if number is None else data[:number]

@@ -1,135 +1,263 @@
-"""The machines that the scripts train, by name, with one set of defaults."""
+"""The machines that a comparison knows by name, with one set of defaults.
+
+The baselines live in a separate package, ``baselines``, which is imported only when one of them is built.
+"""
 
 from __future__ import annotations
 
-import numpy as np
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
-from baselines import (
-    CascadedRegression,
-    DeepPose,
-    EncoderDecoderStage,
-    MeanPose,
-    MediaPipePose,
-    NearestNeighbourHOG,
-    PictorialStructures,
-    RidgeHOG,
-)
-from baselines.mediapipe_pose import check_mediapipe
-from posemachines import (
-    ConvPoseMachine,
-    ConvStage,
-    ForestStage,
-    PoseMachine,
-    SequentialMachine,
-    Skeleton,
-    StackedTraining,
-)
-from posemachines.testing import SKELETON, make_dots
+from ..conv import ConvPoseMachine, ConvStage, JointTraining
+from ..conv.training import resolve_epochs
+from ..forest import ForestStage, PoseMachine
+from ..machine import SequentialMachine
+from ..skeleton import Skeleton
+from ..testing import SKELETON, make_dots
+from ..training import StackedTraining
 
-__all__ = ["LABELS", "ONE_STAGE", "PEERS", "build", "compile_kernels", "default_epochs", "installed"]
+__all__ = [
+    "BASELINES", "LABELS", "ONE_STAGE", "PEERS", "build", "compile_kernels", "full_name", "has_baselines", "installed",
+    "runs_forests",
+]  # fmt: skip
 
-LABELS = {
-    "mean": "Mean pose",
-    "pm": "Pose Machine (forest)",
-    "cpm": "Convolutional Pose Machine",
-    "hybrid": "Hybrid (forest, then conv)",
-    "reverse": "Hybrid (conv, then forest)",
-    "one-stage": "One-stage net",
-    "encoder-decoder": "Encoder-decoder net",
-    "deep-pose": "Direct regression (net)",
-    "cascade": "Cascaded regression (trees)",
-    "neighbour": "Nearest neighbour (HOG)",
-    "ridge": "Ridge regression (HOG)",
-    "structures": "Pictorial structures (forest)",
-    "net-structures": "Pictorial structures (net)",
-    "mediapipe": "MediaPipe (peer, off-protocol)",
-}
-PEERS = ("mediapipe",)  # trained elsewhere, on other photographs; installed by an extra of the name
-# a net of one stage with the multiply-adds, within 2 %, and about the receptive field of cpm-lite with three
+PEERS = ("mediapipe",)
+"""Machines trained elsewhere, on other photos; each is installed by the extra of its name."""
 ONE_STAGE = {"feature_width": 104, "n_blocks": 6, "n_coarse_blocks": 6}
+"""A net of one stage with the multiply-adds (within 2 %) and about the receptive field of `cpm-lite` with three."""
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What the builders of all machines read."""
+
+    skeleton: Skeleton | None
+    n_train: int
+    stages: int
+    rounds: int | None
+    epochs: int
+    seed: int
+    device: str
+    jobs: int
+    flip: bool
+
+    @property
+    def common(self) -> dict[str, Any]:
+        return {"skeleton": self.skeleton, "flip": self.flip, "random_state": self.seed, "verbose": True}
+
+    @property
+    def forest(self) -> dict[str, Any]:
+        return {"n_rounds": self.rounds} if self.rounds else {}
+
+    @property
+    def net(self) -> dict[str, Any]:
+        return {"epochs": self.epochs, "device": self.device, "n_jobs": self.jobs}
+
+
+# -- machines of stages -----------------------------------------------------------------------------------------------
+
+
+def _forests(s: _Settings):
+    return PoseMachine(s.stages, n_jobs=s.jobs, **s.forest, **s.common)
+
+
+def _net(s: _Settings):
+    return ConvPoseMachine(s.stages, **s.net, **s.common)
+
+
+def _one_stage(s: _Settings):
+    return ConvPoseMachine(1, stage=ConvStage(**ONE_STAGE), **s.net, **s.common)
+
+
+def _hybrid(s: _Settings, *, net_first: bool):
+    forests, net = [ForestStage(**s.forest)] * (s.stages - 1), [ConvStage()]
+    half = max(s.epochs // 2, 1)  # mirrored copies double the number of crops
+    return SequentialMachine(
+        net + forests if net_first else forests + net,
+        training=StackedTraining(n_augmented=2, net=JointTraining(epochs=half)),
+        device=s.device,
+        n_jobs=s.jobs,
+        **s.common,
+    )
+
+
+# -- baselines --------------------------------------------------------------------------------------------------------
+
+
+def _baseline(name: str):
+    """A class of the package ``baselines``."""
+    return getattr(importlib.import_module("baselines"), name)
+
+
+def _mean(s: _Settings):
+    return _baseline("MeanPose")(skeleton=s.skeleton)
+
+
+def _encoder_decoder(s: _Settings):
+    return ConvPoseMachine(1, stage=_baseline("EncoderDecoderStage")(), **s.net, **s.common)
+
+
+def _deep_pose(s: _Settings):
+    return _baseline("DeepPose")(**s.net, random_state=s.seed, skeleton=s.skeleton, verbose=True)
+
+
+def _cascade(s: _Settings):
+    levels = {"n_levels": s.rounds} if s.rounds else {}
+    return _baseline("CascadedRegression")(random_state=s.seed, skeleton=s.skeleton, **levels)
+
+
+def _neighbour(s: _Settings):
+    return _baseline("NearestNeighbourHOG")(n_jobs=s.jobs, skeleton=s.skeleton)
+
+
+def _ridge(s: _Settings):
+    return _baseline("RidgeHOG")(n_jobs=s.jobs, skeleton=s.skeleton)
+
+
+def _structures(s: _Settings):
+    first = PoseMachine(1, n_jobs=s.jobs, **s.forest, random_state=s.seed, verbose=True)
+    return _baseline("PictorialStructures")(first, random_state=s.seed, skeleton=s.skeleton)
+
+
+def _net_structures(s: _Settings):
+    first = ConvPoseMachine(1, **s.net, random_state=s.seed, verbose=True)
+    return _baseline("PictorialStructures")(first, random_state=s.seed, skeleton=s.skeleton)
+
+
+def _mediapipe(s: _Settings):
+    return _baseline("MediaPipePose")(skeleton=s.skeleton)
+
+
+# -- the registry -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A machine with a name: its label, its builder, and whether it comes from the package ``baselines``."""
+
+    label: str
+    build: Callable[[_Settings], Any]
+    is_baseline: bool = False
+
+
+_KNOWN = {
+    "mean": _Known("Mean pose", _mean, True),
+    "pm": _Known("Pose Machine (forest)", _forests),
+    "cpm": _Known("Convolutional Pose Machine", _net),
+    "hybrid": _Known("Hybrid (forest, then conv)", lambda s: _hybrid(s, net_first=False)),
+    "reverse": _Known("Hybrid (conv, then forest)", lambda s: _hybrid(s, net_first=True)),
+    "one-stage": _Known("One-stage net", _one_stage),
+    "encoder-decoder": _Known("Encoder-decoder net", _encoder_decoder, True),
+    "deep-pose": _Known("Direct regression (net)", _deep_pose, True),
+    "cascade": _Known("Cascaded regression (trees)", _cascade, True),
+    "neighbour": _Known("Nearest neighbour (HOG)", _neighbour, True),
+    "ridge": _Known("Ridge regression (HOG)", _ridge, True),
+    "structures": _Known("Pictorial structures (forest)", _structures, True),
+    "net-structures": _Known("Pictorial structures (net)", _net_structures, True),
+    "mediapipe": _Known("MediaPipe (peer, off-protocol)", _mediapipe, True),
+}
+_SYNONYMS = {"forest": "pm", "net": "cpm"}
+LABELS = {name: known.label for name, known in _KNOWN.items()}
+"""Display names of all known machines."""
+BASELINES = tuple(name for name, known in _KNOWN.items() if known.is_baseline)
+"""Those that come from the package ``baselines``."""
+
+
+def full_name(name: str) -> str:
+    """The name of a known machine in :data:`LABELS`; "forest" and "net" are synonyms of "pm" and "cpm".
+
+    Raises
+    ------
+    ValueError
+        If no machine has this name.
+    """
+    known = _SYNONYMS.get(name, name)
+    if known not in _KNOWN:
+        raise ValueError(f"no machine is called {name!r}; known are {', '.join((*_SYNONYMS, *_KNOWN))}")
+    return known
 
 
 def build(
     name: str,
-    skeleton: Skeleton,
+    skeleton: Skeleton | None,
     n_train: int,
     *,
     stages: int = 3,
     rounds: int | None = None,
-    epochs: int | None = None,
+    epochs: int | str | None = None,
     seed: int = 0,
     device: str = "auto",
     jobs: int = -1,
     flip: bool = False,
 ):
-    """The machine of a name, not trained.
+    """An untrained machine.
 
     Parameters
     ----------
     name : str
-        A key of :data:`LABELS`.
-    skeleton : Skeleton
+        A key of :data:`LABELS`, "forest" or "net".
+    skeleton : Skeleton or None
+        None takes that of the training data.
     n_train : int
-        People that it will be trained on, by whose number the passes of nets go.
+        Number of training subjects, on which the default of `epochs` depends.
     stages : int, default=3
-    rounds, epochs : int, optional
-        Rounds of boosting of a forest stage, and passes of a net over the people.
+    rounds : int, optional
+        Rounds of boosting of each forest; by default the library's.
+    epochs : int or "auto", optional
+        Passes of nets over the training subjects; see :func:`posemachines.conv.training.resolve_epochs`.
     seed : int
     device : str
-        Of the nets.
+        Device of the nets.
     jobs : int
-        Threads; -1 takes every core.
+        Threads; -1 for all cores.
     flip : bool
-        Average over the mirrored crop at test time.
+        Test-time augmentation: average over the mirrored crop.
+
+    Raises
+    ------
+    ValueError
+        If no machine has this name.
+    ImportError
+        If it is a baseline and the package ``baselines`` is not installed.
     """
-    if name == "mean":
-        return MeanPose(skeleton=skeleton)
-    if name in ("neighbour", "ridge"):
-        return (NearestNeighbourHOG if name == "neighbour" else RidgeHOG)(n_jobs=jobs, skeleton=skeleton)
-    if name == "mediapipe":
-        return MediaPipePose(skeleton=skeleton)
-    if name == "cascade":
-        return CascadedRegression(random_state=seed, skeleton=skeleton, **({"n_levels": rounds} if rounds else {}))
-    forest = ForestStage(n_jobs=jobs, **({"n_rounds": rounds} if rounds else {}))
-    epochs = epochs or default_epochs(n_train)
-    net = ConvStage(device=device, n_jobs=jobs, epochs=epochs)
-    common = {"skeleton": skeleton, "flip": flip, "random_state": seed, "verbose": True}
-    if name == "pm":
-        return PoseMachine(stages, stage=forest, **common)
-    if name == "cpm":
-        return ConvPoseMachine(stages, stage=net, **common)
-    if name == "one-stage":
-        return ConvPoseMachine(1, stage=net.set_params(**ONE_STAGE), **common)
-    if name == "encoder-decoder":
-        stage = EncoderDecoderStage(device=device, n_jobs=jobs, epochs=epochs)
-        return ConvPoseMachine(1, stage=stage, **common)
-    if name == "deep-pose":
-        return DeepPose(epochs=epochs, device=device, n_jobs=jobs, random_state=seed, skeleton=skeleton, verbose=True)
-    if name in ("structures", "net-structures"):
-        first = PoseMachine(1, stage=forest) if name == "structures" else ConvPoseMachine(1, stage=net)
-        first.set_params(random_state=seed, verbose=True)
-        return PictorialStructures(first, random_state=seed, skeleton=skeleton)
-    half = net.set_params(epochs=max(epochs // 2, 1))  # everybody's mirror image is a person more
-    kinds = {"hybrid": [forest] * (stages - 1) + [half], "reverse": [half] + [forest] * (stages - 1)}
-    return SequentialMachine(kinds[name], training=StackedTraining(views=2), **common)
+    known = _KNOWN[full_name(name)]
+    if known.is_baseline and not has_baselines():
+        raise ImportError(f"{name} needs the package baselines, which is part of the repository; run from a checkout")
+    passes = resolve_epochs("auto" if epochs is None else epochs, n_train)
+    return known.build(_Settings(skeleton, n_train, stages, rounds, passes, seed, device, jobs, flip))
+
+
+def has_baselines() -> bool:
+    """Whether the package ``baselines`` is there."""
+    try:
+        _baseline("MeanPose")
+    except (ImportError, AttributeError):  # another package may have the name
+        return False
+    return True
 
 
 def installed() -> list[str]:
-    """The names of :data:`LABELS` whose packages are there."""
-    try:
-        check_mediapipe()
-    except ImportError:
-        return [name for name in LABELS if name not in PEERS]
-    return list(LABELS)
+    """The names of :data:`LABELS` whose packages are installed."""
+    names = list(LABELS) if has_baselines() else [name for name in LABELS if name not in BASELINES]
+    if "mediapipe" in names:
+        try:
+            importlib.import_module("baselines.mediapipe_pose").check_mediapipe()
+        except ImportError:
+            names.remove("mediapipe")
+    return names
 
 
-def default_epochs(n_train: int) -> int:
-    """Passes that a net makes over the people: 16,000 crops in all, and at least 11 passes."""
-    return int(np.clip(round(16_000 / n_train), 11, 100))
+def runs_forests(machine) -> bool:
+    """Whether a machine runs the kernels of the forests, which are compiled when they are first called."""
+    if isinstance(machine, PoseMachine) or isinstance(getattr(machine, "machine", None), PoseMachine):
+        return True
+    return any(isinstance(stage, ForestStage) for stage in getattr(machine, "stages", None) or ())
 
 
 def compile_kernels(jobs: int = -1) -> None:
     """Train a tiny forest, so that the compilation of its kernels does not count as training."""
     images, joints = make_dots(4)
-    stage = ForestStage(n_rounds=1, max_depth=2, n_jobs=jobs)
-    PoseMachine(2, stage=stage, skeleton=SKELETON).fit(images, joints).predict(images)
+    machine = PoseMachine(2, n_rounds=1, max_depth=2, n_jobs=jobs, skeleton=SKELETON)
+    machine.fit(images, joints).predict(images)

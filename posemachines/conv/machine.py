@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from .._utils.checks import check_images, check_joints
 from .._utils.deprecation import renamed_keyword
-from ..machine import RepeatedStageMachine, joint_scorer
+from ..repeated_machine import RepeatedStageMachine
 from ..skeleton import Skeleton, get_skeleton
+from ..training.watching import joint_scorer
 from .networks.network import PoseNetwork
 from .stage import ConvStage
 from .training import Augmentation, JointTraining, get_strategy
@@ -139,17 +142,19 @@ class ConvPoseMachine(RepeatedStageMachine):
     def make_training(self):
         """The strategy that `fit` uses, with the settings of the machine."""
         settings = self._changed(*_OF_THE_TRAINING)
-        strategy = JointTraining() if self.training is None else get_strategy(self.training)
-        if settings and not (self.training is None or isinstance(self.training, str)):
+        run = self._changed(*_OF_THE_RUN)
+        strategy: Any = JointTraining() if self.training is None else get_strategy(self.training)
+        known = {one.name for one in fields(strategy)} if is_dataclass(strategy) else set()
+        if "net" in known and "log_dir" in run:
+            run["net"] = replace(strategy.net or JointTraining(), log_dir=run.pop("log_dir"))
+        clash = [] if self.training is None or isinstance(self.training, str) else list(settings)
+        clash += [name for name in run if name not in known]
+        if clash:
             raise ValueError(
-                f"{', '.join(settings)} and the strategy training={type(strategy).__name__}(...) are both given; set "
-                f"{', '.join(settings)} on the strategy"
+                f"{', '.join(clash)} and the strategy training={type(strategy).__name__}(...) are both given; set "
+                f"{', '.join(clash)} on the strategy"
             )
-        known = {one.name for one in fields(strategy)}
-        run = {name: value for name, value in self._changed(*_OF_THE_RUN).items() if name in known}
-        if "net" in known and self.log_dir is not None:
-            run["net"] = replace(strategy.net or JointTraining(), log_dir=self.log_dir)
-        return replace(strategy, **settings, **run)
+        return replace(strategy, **settings, **run) if settings or run else strategy
 
     def fit(
         self, X, y=None, *, validation=None, others=None, warm_start: ConvPoseMachine | None = None, start=None
@@ -189,6 +194,8 @@ class ConvPoseMachine(RepeatedStageMachine):
         if start is not None:
             warnings.warn("fit(start=) is deprecated; use warm_start=", DeprecationWarning, stacklevel=2)
             warm_start = start if warm_start is None else warm_start
+        if hasattr(X, "crops"):
+            X = X.crops(self.crop_size)
         if others is not None:
             more["others"] = np.asarray(others, np.float32)
         if validation is not None:
@@ -199,55 +206,59 @@ class ConvPoseMachine(RepeatedStageMachine):
 
     def _watch(self, validation, X, y):
         """Checked validation crops, and the function that scores the joints found in them."""
-        mine = validation if isinstance(validation, tuple) else (validation, None)
-        watched, truth, given = self._unpack(*mine)
-        skeleton = given if self.skeleton is None else self.skeleton
-        n_parts = np.shape(y)[1] if y is not None else X.skeleton.n_parts
+        X, y, given = self._unpack(X, y)
+        shape, n_parts = np.shape(X)[1:3], check_joints(y).shape[1]
+        skeleton = get_skeleton(given if self.skeleton is None else self.skeleton, n_parts)
+        both = validation if isinstance(validation, tuple | list) else (validation, None)
+        watched, truth, theirs = self._unpack(*both, size=shape[0])
         watched = check_images(watched)
         truth = check_joints(truth, n_people=len(watched), n_parts=n_parts)
-        return watched, joint_scorer(truth, get_skeleton(skeleton, n_parts))
+        if watched.shape[1:3] != shape:
+            raise ValueError(f"the validation crops are {watched.shape[1:3]} px but the training crops are {shape} px")
+        if given is not None and theirs is not None and given.parts != theirs.parts:
+            raise ValueError(f"validation has the parts {theirs.parts} but the training data have {given.parts}")
+        return watched, joint_scorer(truth, skeleton)
 
     @classmethod
     def from_caffe(
         cls, prototxt=None, caffemodel=None, *, skeleton: str | Skeleton | None = None, caffe_compatible: bool = True
     ) -> ConvPoseMachine:
-        """A machine with published weights: nets A, B or C, of any number of stages and parts.
+        """A machine with published weights: net A, B or C with any number of stages and parts.
 
         Parameters
         ----------
         prototxt : path, optional
-            The description that came with the weights; where it is given, it must agree with them.
+            The description that comes with the weights. If given, it must agree with them.
         caffemodel : path
             The weights.
         skeleton : str or Skeleton, optional
-            The parts in the order of the weights; by default the published order of the fourteen parts ("cpm") or that
-            of FLIC's nine, numbered parts for other numbers.
+            The parts in the order of the weights. Default: the published order of the fourteen parts ("cpm") or of
+            FLIC's nine; numbered parts for any other number.
         caffe_compatible : bool, default=True
-            Pools and centre map as Caffe computes them, which these weights were trained with.
+            Pooling and centre map as in Caffe, with which these weights were trained.
 
         Returns
         -------
         ConvPoseMachine
-            Ready to predict on crops of 368 px, or by
-            ``predict_photo(..., protocol="cpm2016")`` as published.
+            Predicts on crops of 368 px; ``predict_photo(..., protocol="cpm2016")`` predicts as published.
 
         Raises
         ------
         ValueError
-            If the file is not such a file, or its layers do not make one of these nets.
+            If the file is not a caffemodel, or its layers form none of these nets.
         ImportError
             If protobuf is not installed.
         """
         from .convert.caffe import network_from_caffe
 
         if caffemodel is None:
-            raise ValueError("give the file of the weights: from_caffe(caffemodel='....caffemodel')")
+            raise ValueError("caffemodel is missing; pass the file with the weights: from_caffe(caffemodel=...)")
         network = network_from_caffe(caffemodel, prototxt, caffe_compatible=caffe_compatible)
         return cls._of_network(network, skeleton, crop_size=368)
 
     @classmethod
     def _of_network(cls, network: PoseNetwork, skeleton: str | Skeleton | None, *, crop_size: int) -> ConvPoseMachine:
-        """A fitted machine of a published net that is there."""
+        """A fitted machine with the weights of a published network."""
         design = network.design
         n_maps = network.n_maps
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -262,7 +273,7 @@ class ConvPoseMachine(RepeatedStageMachine):
         return machine
 
     def as_network(self) -> PoseNetwork:
-        """All stages of the fitted machine as one network, sharing their weights with it."""
+        """All stages of the fitted machine as one network, which shares their weights."""
         stages = self._fitted_stages()
         keys = list(dict.fromkeys(stage.feature_key for stage in stages))
         trunk_of = [keys.index(stage.feature_key) for stage in stages]
@@ -277,22 +288,21 @@ class ConvPoseMachine(RepeatedStageMachine):
         ----------
         path : path
         size : int or (H, W)
-            Of the crops, in pixels; the number of people stays open.
+            Size of the crops, in pixels; the number of subjects stays variable.
         stages : {"last", "all"}, default="last"
-            Which stages' beliefs the graph returns.
+            Stages whose beliefs the graph returns.
 
         Raises
         ------
         ValueError
-            If the size is no multiple of the stride, or `stages` is unknown.
+            If the size is not a multiple of the stride, or `stages` is unknown.
         ImportError
             If the extra is not installed.
 
         Notes
         -----
         Input ``images``: uint8 (N, H, W, 3), RGB. Output ``beliefs``, or ``beliefs_1``, ``beliefs_2``, ...: float32
-        (N, P+1, h, w). The mirrored crop and other scales are left to the caller, as is
-        :func:`posemachines.beliefs.decode`.
+        (N, P+1, h, w). Test-time augmentation and :func:`posemachines.beliefs.decode` are left to the caller.
         """
         from .convert.onnx import export_network
 

@@ -14,7 +14,7 @@ from torch import nn
 from ..stage import Stage
 from .devices import choose_device, choose_precision, threads
 from .networks.facts import multiply_adds
-from .networks.network import NETWORKS, Design, PoseNetwork, assemble
+from .networks.network import NETWORKS, Design, PoseNetwork, assemble, network_name
 from .trainer.batches import TrainingData
 from .trainer.loop import Phase
 from .trainer.settings import TrainingSettings, check_choice, resolve_epochs
@@ -26,7 +26,7 @@ __all__ = ["ConvStage"]
 
 PIXELS_AT_ONCE = 2**20  # crops are computed in groups of about this many pixels
 MOST_AT_ONCE = 64
-LARGEST_FEATURE = 60000.0  # float16 goes to 65504
+LARGEST_FEATURE = 60000.0  # the largest float16 is 65504
 
 
 class ConvStage(Stage):
@@ -136,6 +136,7 @@ class ConvStage(Stage):
         ConvStage
             Train it with :meth:`JointTraining.published`.
         """
+        network = network_name(network)
         if network not in NETWORKS[1:]:
             raise ValueError(f"the published networks are {', '.join(map(repr, NETWORKS[1:]))}; got {network!r}")
         return cls(network=network, caffe_compatible=True, init="gaussian")
@@ -147,21 +148,24 @@ class ConvStage(Stage):
 
     def design(self) -> Design:
         """The architecture, from which networks are built; ValueError for parameters that do not describe one."""
-        check_choice("network", self.network, NETWORKS)
+        network = network_name(self.network)
+        check_choice("network", network, NETWORKS)
         check_choice("init", self.init, ("he", "gaussian"))
         if self.feature_width % 4:
             raise ValueError(f"feature_width must be a multiple of 4; got {self.feature_width}")
-        sees_centre = self.network != "cpm-lite" if self.centre_map is None else self.centre_map
+        sees_centre = network != "cpm-lite" if self.centre_map is None else self.centre_map
         widths = (
             self.stem_width, self.feature_width, self.coarse_width, self.n_blocks, self.n_coarse_blocks,
             self.stage_width, self.stage_coarse_width, self.n_stage_blocks, self.n_stage_coarse_blocks,
         )  # fmt: skip
-        return Design(self.network, self.caffe_compatible, sees_centre, widths)
+        return Design(network, self.caffe_compatible, sees_centre, widths)
 
     # -- training ---------------------------------------------------------------------------------------------------
 
     def _fit(self, images: np.ndarray, previous: np.ndarray | None, joints: np.ndarray) -> None:
         settings = self.default_training if self._training is None else self._training
+        if not isinstance(settings, TrainingSettings):
+            raise ValueError(f"training must be a JointTraining with the settings; got {settings!r}")
         if self._checkpoint is not None:
             settings = replace(settings, checkpoint=self._checkpoint)
         network, history = train_network(
@@ -191,7 +195,7 @@ class ConvStage(Stage):
         return self._in_batches(self._run_trunk, _group_size(images), images)
 
     def _predict(self, features: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
-        size = MOST_AT_ONCE if self.network == "cpm-lite" else MOST_AT_ONCE // 8
+        size = MOST_AT_ONCE if self.network_.design.name == "cpm-lite" else MOST_AT_ONCE // 8
         arrays = [features] if previous is None else [features, previous]
         return self._in_batches(self._run_head, size, *arrays)
 
@@ -202,7 +206,7 @@ class ConvStage(Stage):
         return features.float().clamp(-LARGEST_FEATURE, LARGEST_FEATURE).half()
 
     def _run_head(self, features: torch.Tensor, previous: torch.Tensor | None = None) -> torch.Tensor:
-        stride = self.stride
+        stride = self.network_.design.stride
         shape = stride * features.shape[2], stride * features.shape[3]
         centre = self.network_.centre_map(len(features), shape, device=features.device)
         features = features.float().contiguous(memory_format=torch.channels_last)

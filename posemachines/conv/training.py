@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from sklearn.base import clone
 
 from .._utils.checks import check_images, check_joints
 from ..skeleton import get_skeleton
@@ -67,8 +68,10 @@ class _BackPropagation(TrainingSettings):
         joints = check_joints(joints, n_people=len(images))
         if not joints[..., 2].any():
             raise ValueError("no joint is labelled (labelled > 0 nowhere): there is nothing to learn")
-        if others is not None and (np.ndim(others) != 4 or others.shape[::2] != joints.shape[::2]):
-            raise ValueError(f"others must be (N, K, P, 3) for joints {joints.shape}; got shape {np.shape(others)}")
+        if others is not None:
+            others = np.asarray(others, np.float32)
+            if others.ndim != 4 or others.shape[::2] != joints.shape[::2] or others.shape[3] != 3:
+                raise ValueError(f"others must be (N, K, P, 3) for joints {joints.shape}; got shape {others.shape}")
         skeleton = get_skeleton(skeleton, joints.shape[1])
         phases = self._phases(len(stages), resolve_epochs(self.epochs, len(images)))
         network, history = train_network(
@@ -81,7 +84,7 @@ class _BackPropagation(TrainingSettings):
             stage.adopt(network, index, history)
             stage.skeleton_, stage.n_parts_, stage.uses_beliefs_ = skeleton, joints.shape[1], index > 0
             stage.runtime = runtime
-        return stages
+        return list(stages)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +117,7 @@ class JointTraining(_BackPropagation):
     def published(cls, **changes) -> JointTraining:
         """The paper's settings of loss, optimiser and augmentation.
 
-        The number of epochs was not published; training took at most 600,000 steps of 16 people.
+        The number of epochs was not published; training took at most 600,000 steps with 16 people each.
         """
         published = cls(
             batch_size=16, optimiser="sgd", learning_rate=8e-5, momentum=0.9, weight_decay=5e-4, schedule="step",
@@ -202,10 +205,13 @@ def _checked(stages) -> tuple:
                 f"stage {number} is a {type(stage).__name__}, but joint training needs ConvStages; "
                 "train other stages with StackedTraining"
             )
-        if stage.design() != stages[0].design():
-            raise ValueError(
-                f"stage {number} has the network {stage.design()}, but stage 1 has {stages[0].design()}; stages trained "
-                "together need the same network"
-            )
-    copies = [type(stage)(**stage.get_params(deep=False)) for stage in stages]
+        for name, mine, first in (
+            ("network", stage.design(), stages[0].design()), ("init", stage.init, stages[0].init),
+        ):  # fmt: skip
+            if mine != first:
+                raise ValueError(
+                    f"stage {number} has {name} {mine!r} but stage 1 has {first!r}; stages trained together need the "
+                    f"same {name}"
+                )
+    copies = [clone(stage) for stage in stages]
     return copies[0], copies

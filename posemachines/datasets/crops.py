@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
@@ -80,8 +81,11 @@ class Crops:
         """The subjects of a slice, a list of indices or a bool mask; an int selects one subject."""
         chosen = np.asarray([which]) if isinstance(which, int | np.integer) else which
         indices = np.arange(len(self))[chosen]
-        values = {name: getattr(self, name) for name in _PER_SUBJECT}
-        return replace(self, **{name: None if each is None else each[indices] for name, each in values.items()})
+        selected: dict[str, Any] = {}
+        for name in _PER_SUBJECT:
+            values = getattr(self, name)
+            selected[name] = None if values is None else values[indices]
+        return replace(self, **selected)
 
     def __repr__(self) -> str:
         height, width = self.X.shape[1:3]
@@ -189,4 +193,4 @@ def _read_cache(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
 
 def _write_cache(file: Path, arrays: tuple[np.ndarray, ...]) -> None:
     with replacing(file) as temporary, open(temporary, "wb") as stream:
-        np.savez(stream, **dict(zip(("X", "y", "transforms"), arrays, strict=True)))
+        np.savez(stream, X=arrays[0], y=arrays[1], transforms=arrays[2])

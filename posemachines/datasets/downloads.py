@@ -1,4 +1,4 @@
-"""Published data sets fetched from where their authors keep them (``pip install posemachines[download]``)."""
+"""Published data sets, downloaded from their authors' servers (``pip install posemachines[download]``)."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from .._utils.replacing import replacing
 
 __all__ = ["SOURCES", "Source", "fetch"]
 
-CHUNK = 2**16  # bytes: what is lost of a chunk that breaks off
-WAIT = 30.0  # s without an answer
+CHUNK = 2**16  # bytes: the most that an interruption loses
+WAIT = 30.0  # s without a response
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that somebody publishes.
+    """A published file.
 
     Attributes
     ----------
     address : str
     page : str
-        Where people read about the data set and its licence.
+        Describes the data set and its licence.
     sha256 : str or None
-        As published; None where nobody publishes one: then that of the first download is kept beside the file and
-        checked from then on.
+        As published. Where none is published, the hash of the first download is kept next to the file, and later
+        downloads are checked against it.
     inside : str
-        Folder within the archive that a loader takes.
+        Folder within the archive to pass to a loader.
     """
 
     address: str
@@ -51,49 +51,49 @@ SOURCES = {
     ),
     "coco-val-images": Source("http://images.cocodataset.org/zips/val2017.zip", "https://cocodataset.org/#download"),
 }
-"""Data sets with a public address. FLIC has no lasting one: see its page, bensapp.github.io."""
+"""Data sets with a public address. FLIC has no permanent one: see its page, bensapp.github.io."""
 
 
 def fetch(name: str | Source, folder: str | Path | None = None, *, progress: bool = True) -> Path:
-    """Download a data set unless it is there, unpack it, and say where it lies.
+    """Download a data set unless it is there already, unpack it, and return its folder.
 
-    What was broken off is continued where it stopped, if the server can; a file whose hash is wrong is thrown away.
+    An interrupted download resumes where it stopped if the server allows it; a file with a wrong hash is deleted.
 
     Parameters
     ----------
     name : str or Source
         One of `SOURCES`, or an address of your own.
     folder : path, optional
-        Where data sets are kept; by default the environment's ``POSEMACHINES_CACHE``, else the user's cache.
+        Where to keep data sets; by default the environment variable ``POSEMACHINES_CACHE``, else the user's cache.
     progress : bool, default=True
         Show a progress bar.
 
     Returns
     -------
     Path
-        Of the unpacked folder.
+        The unpacked folder.
 
     Raises
     ------
     ValueError
-        If the name is unknown, or the file that came has another hash.
+        If the name is unknown, or the downloaded file has another hash.
     OSError
-        If it could not be downloaded; says what to fetch by hand, and where to put it.
+        If the download failed; the message says how to fetch the file by hand, and where to put it.
     ImportError
         Without pooch.
 
     Examples
     --------
-    >>> people = load_lspet(fetch("lspet"))  # doctest: +SKIP
+    >>> data = load_lspet(fetch("lspet"))  # doctest: +SKIP
     """
     try:
         import pooch
         from requests.exceptions import RequestException
     except ImportError as error:
         raise ImportError("downloads need pooch; pip install posemachines[download]") from error
-    pooch.get_logger().setLevel(logging.WARNING)  # it advises on its own use
+    pooch.get_logger().setLevel(logging.WARNING)  # its messages are about pooch, not about the data
     if isinstance(name, str) and name not in SOURCES:
-        raise ValueError(f"no data set {name!r} to fetch; there are {', '.join(SOURCES)}")
+        raise ValueError(f"no data set {name!r}; known are {', '.join(SOURCES)}")
     source = SOURCES[name] if isinstance(name, str) else name
     folder = Path(folder or os.environ.get("POSEMACHINES_CACHE") or pooch.os_cache("posemachines"))
     file = folder / source.address.rsplit("/", 1)[-1]
@@ -112,15 +112,15 @@ def fetch(name: str | Source, folder: str | Path | None = None, *, progress: boo
         )
     except RequestException as error:
         raise OSError(
-            f"{source.address} could not be downloaded ({_first_line(error)}). Try again, and what has come is kept; "
+            f"{source.address} could not be downloaded ({_first_line(error)}). Try again, which resumes the download; "
             f"or fetch it by hand (see {source.page}), put it at {file}, and call again"
         ) from error
     except ValueError as error:
         if "hash" not in str(error):
             raise
         raise ValueError(
-            f"{file.name} is not the file it should be ({_first_line(error)}); it was thrown away. Where the data set "
-            f"was changed on purpose (see {source.page}), delete {kept}"
+            f"{file.name} has an unexpected hash ({_first_line(error)}) and was deleted. If a new version of the data "
+            f"set was published (see {source.page}), delete {kept}"
         ) from error
     if known is None:
         _keep_hash(file, kept)
@@ -136,11 +136,11 @@ def _keep_hash(file: Path, kept: Path) -> None:
 
     with replacing(kept) as temporary:
         temporary.write_text(pooch.file_hash(str(file)) + "\n")
-    logger.info("nobody publishes a hash of %s; that of this download is kept in %s", file.name, kept)
+    logger.info("no hash of %s is published; that of this download is kept in %s", file.name, kept)
 
 
 class _Once:
-    """Unpacks into a folder, unless that was finished before."""
+    """Unpacks into a folder, unless it was unpacked completely before."""
 
     def __init__(self, unpack, target: Path) -> None:
         self.unpack, self.target = unpack, target
@@ -155,10 +155,10 @@ class _Once:
 
 
 class _Resuming:
-    """Downloader of pooch that keeps what has come in a file of its own and asks for the rest.
+    """Downloader for pooch that keeps partial downloads in a separate file and requests the rest.
 
-    The server's mark of the file (ETag or date) is kept, too: where the file has changed since, or the server gives no
-    mark or no parts, everything is fetched again.
+    It also keeps the server's validator of the file (ETag or date): if the file has changed since, or the server sends
+    no validator or no partial content, it downloads everything again.
     """
 
     def __init__(self, part: Path, *, progress: bool) -> None:
@@ -173,7 +173,7 @@ class _Resuming:
         if come:
             headers |= {"Range": f"bytes={come}-", "If-Range": self.mark.read_text()}
         with requests.get(address, headers=headers, stream=True, timeout=WAIT) as answer:
-            if answer.status_code == requests.codes.requested_range_not_satisfiable:  # all of it has come
+            if answer.status_code == requests.codes.requested_range_not_satisfiable:  # it is complete
                 self._finish(Path(output))
                 return
             answer.raise_for_status()
@@ -186,7 +186,7 @@ class _Resuming:
         import requests
 
         mark = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
-        if mark is None or mark.startswith("W/"):  # a weak mark is none for If-Range
+        if mark is None or mark.startswith("W/"):  # If-Range needs a strong validator
             self.mark.unlink(missing_ok=True)
         else:
             self.mark.write_text(mark)
@@ -201,7 +201,7 @@ class _Resuming:
                 stream.write(chunk)
                 bar.update(len(chunk))
         if total is not None and self.part.stat().st_size != total:
-            raise requests.exceptions.ConnectionError(f"{self.part.stat().st_size} of {total} bytes have come")
+            raise requests.exceptions.ConnectionError(f"{self.part.stat().st_size} of {total} bytes were received")
 
     def _finish(self, output: Path) -> None:
         os.replace(self.part, output)

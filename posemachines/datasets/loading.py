@@ -103,7 +103,7 @@ def load_dataset(
         raise ValueError(f"format {name!r} has no option {', '.join(unknown)}; it has {there}{_note(seen)}")
     try:
         if name in FORMATS_OF_FOLDERS:
-            return _LOADERS[name](path if path.is_dir() else path.parent, **given)
+            return _LOADERS[name](path.parent if path.is_file() else path, **given)
         return _LOADERS[name](path, _photo_folder(path) if images is None else images, **given)
     except ValueError as error:
         if not seen:
@@ -183,9 +183,7 @@ def _recognise_json(path: Path) -> tuple[str, str]:
         if all(name in entry for name in layout):
             return "mpii", f"read as MPII: a list with {', '.join(layout)}"
     if {"image_id", "keypoints", "score"} <= {*entry}:
-        raise ValueError(
-            f"{path} holds COCO's results (predictions with scores); give the annotations"
-        )
+        raise ValueError(f"{path} holds COCO's results (predictions with scores); give the annotations")
     if isinstance(content, dict):
         seen = f"an object with {', '.join(map(str, content))}"
     else:

@@ -15,6 +15,7 @@ from ..sides import SIDE_CONVENTIONS, observer_centric
 from ..skeleton import Skeleton, get_skeleton
 from .crops import Crops, cut_crops
 from .old_names import OldAttributes, accept_old_keywords, accept_old_split, renamed
+from .splits import in_training, linked_units
 
 __all__ = ["Crops", "PoseDataset"]
 
@@ -216,34 +217,15 @@ class PoseDataset(OldAttributes):
         ValueError
             If either part would be empty.
         """
-        units = self._units()
-        n_units = int(units.max()) + 1
-        n_train = n_units - int(test) if isinstance(test, int | np.integer) else round((1 - test) * n_units)
-        if not 0 < n_train < n_units:
-            what = "photos" if self.groups is None else "groups"
-            raise ValueError(f"cannot test on {test} of {n_units} {what}: training and test data both need some")
-        order = np.random.default_rng(random_state).permutation(n_units)
-        train = np.isin(units, order[:n_train])
+        units = linked_units(self.photo_numbers(), self.groups)
+        train = in_training(units, test, random_state, "photos" if self.groups is None else "groups")
         return self[train], self[~train]
 
     def split_photos(self, share: float, *, random_state: int = 0) -> tuple[PoseDataset, PoseDataset]:
         """Deprecated: ``split(test=1 - share, random_state=random_state)``."""
         renamed("split_photos(share)", "split(test=1 - share)")
-        n_photos = int(self._units().max()) + 1
+        n_photos = int(self.photo_numbers().max()) + 1
         return self.split(test=n_photos - round(share * n_photos), random_state=random_state)
-
-    def _units(self) -> np.ndarray:
-        """What `split` keeps together, (N,), counted from 0: photos, joined where they share a group."""
-        photos = self.photo_numbers()
-        if self.groups is None:
-            return photos
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
-        groups = np.unique(self.groups, return_inverse=True)[1].ravel()
-        n = groups.max() + photos.max() + 2
-        linked = coo_array((np.ones(len(self)), (groups, groups.max() + 1 + photos)), shape=(n, n))
-        return connected_components(linked, directed=False)[1][groups]
 
     def photo_numbers(self) -> np.ndarray:
         """Number of each subject's photo, (N,), counted from 0: the same for subjects in the same photo."""

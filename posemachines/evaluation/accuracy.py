@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .._utils.checks import check_joints
+from .._utils.formatting import text_table
 from ..geometry import to_photo
 from ..metrics import normalised_distances, pck_curve, pooled_pck, reference_length
 from ..metrics.pck import within
@@ -103,13 +104,15 @@ class Evaluation:
 
     def __str__(self) -> str:
         lines = [f"{self.n_people} subjects, {self.n_joints} joints; reference length: {self.reference}"]
+        rows = [("stage", *(column for threshold in QUOTED for column in (f"PCK@{threshold}", "95 % interval")))]
         for stage in self.stages:
-            low, high = stage.interval[0.2]
-            lines.append(
-                f"stage {stage.stage}  PCK@0.1 {stage.pck[0.1]:5.1f}  PCK@0.2 {stage.pck[0.2]:5.1f}  "
-                f"[{low:.1f}, {high:.1f}]"
-            )
-        return "\n".join(lines)
+            columns = [
+                column
+                for threshold in QUOTED
+                for column in (f"{stage.pck[threshold]:.1f}", "[{:.1f}, {:.1f}]".format(*stage.interval[threshold]))
+            ]
+            rows.append((str(stage.stage), *columns))
+        return "\n".join(lines + text_table(rows))
 
 
 def evaluate_stages(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 
@@ -21,6 +21,26 @@ __all__ = ["EvaluationCrops", "crop_size", "crops_for", "evaluate", "evaluate_ma
 CROP_SIZE = 128  # px, for machines that do not say theirs
 
 
+@overload
+def evaluate(
+    machine_or_predictions,
+    data,
+    protocol: None = None,
+    *,
+    n_resamples: int = 1000,
+    random_state: int = 0,
+    training=None,
+) -> Evaluation: ...
+@overload
+def evaluate(
+    machine_or_predictions,
+    data,
+    protocol: str | Protocol,
+    *,
+    n_resamples: int = 1000,
+    random_state: int = 0,
+    training=None,
+) -> PredictionScores: ...
 def evaluate(
     machine_or_predictions,
     data,
@@ -94,6 +114,9 @@ class EvaluationCrops(NamedTuple):
     transforms: np.ndarray | None
     others: np.ndarray | None
     occluded: np.ndarray | None
+    skeleton: Skeleton | None
+    reference_length: np.ndarray | None
+    side_convention: str | None
 
 
 def crop_size(machine) -> int:
@@ -106,21 +129,19 @@ def crops_for(machine, data) -> EvaluationCrops:
     if callable(getattr(data, "crops", None)):
         data = data.crops(crop_size(machine))
     if hasattr(data, "X") and hasattr(data, "y"):
-        more = (getattr(data, name, None) for name in ("transforms", "others", "occluded"))
-        found = EvaluationCrops(data.X, data.y, *more)
+        found = EvaluationCrops(data.X, data.y, *(getattr(data, name, None) for name in EvaluationCrops._fields[2:]))
     elif isinstance(data, tuple | list) and len(data) == 2:
-        found = EvaluationCrops(*data, None, None, None)
+        found = EvaluationCrops(*data, *[None] * 6)
     else:
         raise ValueError(f"a machine is evaluated on a PoseDataset, Crops or a tuple (X, y); got {type(data).__name__}")
     X = check_images(found.X)
-    _check_parts(machine, data)
     return found._replace(X=X, y=check_joints(found.y, n_people=len(X)))
 
 
-def _check_parts(machine, data) -> None:
+def _check_order(machine, crops: EvaluationCrops) -> None:
     """Raise where the same parts come in another order."""
-    own, given = getattr(machine, "skeleton_", None), getattr(data, "skeleton", None)
-    if own is not None and given is not None and own.parts != given.parts and {*own.parts} == {*given.parts}:
+    own, given = machine.skeleton_, crops.skeleton
+    if given is not None and own.parts != given.parts and {*own.parts} == {*given.parts}:
         raise ValueError(
             f"the data have the parts of the machine in another order: {', '.join(given.parts)} instead of "
             f"{', '.join(own.parts)}; reorder them with select_parts"
@@ -141,12 +162,13 @@ def _joints_of(training) -> np.ndarray | None:
 def _staged(machine, data, training, drawn: dict) -> Evaluation:
     """Accuracy after every stage of a machine."""
     crops = crops_for(machine, data)
+    _check_order(machine, crops)
     if hasattr(machine, "staged_predict_scores"):
         staged, scores = zip(*machine.staged_predict_scores(crops.X), strict=True)
     elif hasattr(machine, "staged_predict"):
         staged, scores = machine.staged_predict(crops.X), None
     else:
-        staged, scores = [machine.predict(crops.X)], None
+        staged, scores = (machine.predict(crops.X),), None
     return evaluate_stages(
         staged, crops.y, machine.skeleton_, transforms=crops.transforms, scores=scores, others=crops.others,
         occluded=crops.occluded, training=training, **drawn,
@@ -165,7 +187,7 @@ def _under_protocol(machine, data, protocol: Protocol, drawn: dict) -> Predictio
     joints = np.asarray(machine.predict(crops.X))
     if crops.transforms is not None:
         joints = to_photo(joints, crops.transforms)
-    truth = _truth_of(data, protocol) if hasattr(data, "joints") else _truth_of_crops(crops, data, order)
+    truth = _truth_of(data, protocol) if hasattr(data, "joints") else _truth_of_crops(crops, protocol, order)
     return evaluate_predictions(joints[:, order], truth, protocol, **drawn)
 
 
@@ -186,11 +208,13 @@ def _truth_of(data, protocol: Protocol):
     return GroundTruth(joints, length, joints[..., 2] > 0, getattr(data, "side_convention", None))
 
 
-def _truth_of_crops(crops: EvaluationCrops, data, order: list[int]) -> GroundTruth:
+def _truth_of_crops(crops: EvaluationCrops, protocol: Protocol, order: list[int]) -> GroundTruth:
+    """Ground truth of crops, in pixels of the photos if their transforms are known."""
+    order = order if crops.skeleton is None else _order(crops.skeleton, protocol)
     places = crops.y[..., :2] if crops.transforms is None else to_photo(crops.y[..., :2], crops.transforms)
     joints = np.concatenate([places, crops.y[..., 2:]], -1)[:, order]
-    length = getattr(data, "reference_length", None) if crops.transforms is not None else None
-    return GroundTruth(joints, length, joints[..., 2] > 0, getattr(data, "side_convention", None))
+    length = crops.reference_length if isinstance(protocol.reference, str) else None
+    return GroundTruth(joints, length, joints[..., 2] > 0, crops.side_convention)
 
 
 def _order(skeleton: Skeleton, protocol: Protocol) -> list[int]:
@@ -210,5 +234,5 @@ def evaluate_machine(
 ) -> Evaluation:
     """Deprecated: use :func:`evaluate`."""
     warnings.warn("evaluate_machine(machine, X, y) is now evaluate(machine, crops)", DeprecationWarning, stacklevel=2)
-    crops = EvaluationCrops(X, y, transforms, others, occluded)
+    crops = EvaluationCrops(X, y, transforms, others, occluded, *[None] * 3)
     return _staged(machine, crops, _joints_of(training), {"n_resamples": n_resamples, "random_state": 0})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._utils.formatting import UNKNOWN, text_table
 from ..metrics import AREA_RANGES, Detections, LabelledPeople, area_under_curve, match, oks_ap, within
 from .ground_truth import GroundTruth
 from .protocols import Protocol, get_protocol
@@ -23,10 +24,17 @@ class Estimate:
     high: float | None = None
 
     def __str__(self) -> str:
+        return "  ".join(self.cells).rstrip()
+
+    @property
+    def cells(self) -> tuple[str, str]:
+        """Value and interval as text."""
         if self.value is None:
-            return "-"
-        between = "" if self.low is None or self.high is None else f"  [{self.low:.2f}, {self.high:.2f}]"
-        return f"{self.value:6.2f}{between}"
+            return UNKNOWN, ""
+        return (
+            f"{self.value:.2f}",
+            "" if self.low is None or self.high is None else f"[{self.low:.2f}, {self.high:.2f}]",
+        )
 
 
 @dataclass(frozen=True)
@@ -72,13 +80,12 @@ class PredictionScores:
 
     def __str__(self) -> str:
         rows = [(self.protocol.description, self.score)]
-        rows += [(f"at {threshold:g}", figure) for threshold, figure in self.at.items()]
+        rows += [(f"at {threshold:g}", estimate) for threshold, estimate in self.at.items()]
         rows += (
             [(f"AUC {self.thresholds[0]:g}..{self.thresholds[-1]:g}", self.auc)] if self.auc.value is not None else []
         )
         rows += [*self.other.items(), *self.parts.items()]
-        width = max(len(name) for name, _ in rows)
-        lines = [f"{name:{width}}  {figure}".rstrip() for name, figure in rows]
+        lines = text_table([(name, *estimate.cells) for name, estimate in rows])
         lines += [f"{self.n_people} subjects, {self.n_joints} joints; [ ]: 95 % bootstrap interval over subjects"]
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 

@@ -11,7 +11,9 @@ from ..metrics.pck import within
 __all__ = [
     "bootstrap_difference",
     "bootstrap_interval",
+    "draw_subjects",
     "interval",
+    "people_ahead",
     "resampled_ratios",
 ]
 
@@ -66,7 +68,7 @@ def resampled_ratios(hits, counts, *, n_resamples: int = 1000, random_state: int
         return np.full((n_resamples, *shape), np.nan)
     hits, counts = hits[people], counts[people]
     number = _exact_type(hits, counts)
-    drawn = _draw_people(len(hits), int(n_resamples), int(random_state), number)
+    drawn = draw_subjects(len(hits), int(n_resamples), int(random_state), number)
     above, below = (
         (drawn @ np.asarray(each.reshape(len(each), -1), number)).reshape(-1, *each.shape[1:])
         for each in (hits, counts)
@@ -86,7 +88,7 @@ def _exact_type(*values: np.ndarray) -> type:
 
 
 @lru_cache(maxsize=1)
-def _draw_people(n_people: int, n_resamples: int, random_state: int, number: type) -> np.ndarray:
+def draw_subjects(n_people: int, n_resamples: int, random_state: int, number: type) -> np.ndarray:
     """How often each resample holds each subject, (n_resamples, n_people); read-only."""
     rng = np.random.default_rng(random_state)
     drawn: np.ndarray = rng.multinomial(n_people, np.full(n_people, 1 / n_people), size=n_resamples).astype(number)

@@ -1,4 +1,4 @@
-"""The boosted random forest: rounds of boosting that each fit a forest with vector leaves."""
+"""The boosted random forest: each round of boosting fits a forest with vector-valued leaves."""
 
 from __future__ import annotations
 
@@ -16,55 +16,44 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .._utils.progress import progress
 from ._kernels import walking
+from .boosting_parameters import LONGEST_STEP, SMALLEST_SHARE, check_boosting_parameters
 from .growing import cut, grow_tree, lanes
 from .trees import Forest, flatten_tree, join
 
 __all__ = ["BoostedForestClassifier"]
 
-_LEARNERS = ("histogram", "scikit-learn", "xgboost")
-_RANGES: tuple[tuple[str, float, float], ...] = (
-    ("n_rounds", 1, np.inf),
-    ("n_trees", 1, np.inf),
-    ("learning_rate", 0, np.inf),
-    ("max_depth", 0, np.inf),
-    ("min_samples_leaf", 1, np.inf),
-    ("max_samples", 0, 1),
-    ("l2", 0, np.inf),
-)
-_LONGEST = 4.0  # a leaf changes a score by no more than this before the learning rate
-_RAREST = 1e-3  # share of the weight below which a class counts as this rare in the first scores
-
 
 class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
-    """Boosted random forest: multi-class softmax boosting whose every round fits a random forest.
+    """Boosted random forest: multi-class gradient boosting in which each round fits a random forest.
 
-    A round computes the gradient of the log loss of the softmax, fits `n_trees` trees to it, each to cells and
-    features of its own drawing and with a leaf vector over all classes, and adds the mean of their Newton steps to
-    the scores.
+    Each round computes the gradient of the log loss, fits `n_trees` trees to it, and adds the mean of their Newton
+    steps to the scores. Each tree is fitted to a random subset of the samples, tries a random subset of the features at
+    each split, and has a vector over all classes in each leaf.
 
     Parameters
     ----------
     n_rounds : int, default=50
-        Rounds of boosting.
+        Number of boosting rounds.
     n_trees : int, default=2
-        Trees of the forest of each round; one makes it plain gradient boosting.
+        Trees per round; with 1, this is plain gradient boosting.
     learning_rate : float, default=0.4
-        Factor of each round's step.
+        Factor of the step of each round.
     max_depth : int or None, default=6
+        Maximum depth of the trees; None means unlimited.
     min_samples_leaf : int, default=20
-        Samples in a leaf, at least, of those that the tree sees.
+        Minimum number of samples per leaf, counting those on which the tree is fitted.
     max_features : float, int, str or None, default=0.1
-        Features tried at a split, as scikit-learn takes it: a share when it is a float. Time is proportional to it.
+        Features tried per split, as in scikit-learn: a float is a fraction. Training time is proportional to it.
     max_samples : float, default=0.5
-        Share of the samples that a tree sees, drawn without replacement.
+        Fraction of the samples on which each tree is fitted, drawn without replacement.
     l2 : float, default=5.0
-        Added to the second derivative of every leaf, in samples of mean weight: the larger, the more careful.
+        L2 regularisation: added to the second derivative in each leaf, in units of a sample of mean weight.
     learner : {"histogram", "scikit-learn", "xgboost"}, default="histogram"
-        Who grows the trees: this library on features cut into 64 codes; scikit-learn's multi-output regression
-        trees on exact thresholds; or xgboost, an extra (``pip install posemachines[xgboost]``), for data that
-        outgrows one machine, see :func:`.xgboost_learner.fit_dask`.
+        How trees are grown: by this library, on features binned into 64 codes; by scikit-learn, as multi-output
+        regression trees with exact thresholds; or by xgboost (``pip install posemachines[xgboost]``), which can also
+        train on a cluster, see :func:`.xgboost_learner.fit_dask`.
     n_jobs : int, optional
-        Threads; 1 by default, all cores for -1. At most `n_trees` trees grow at once.
+        Number of threads: 1 by default, all cores for -1. At most `n_trees` are used.
     random_state : int or RandomState, optional
     verbose : bool, default=False
         Show a progress bar over the rounds.
@@ -72,11 +61,13 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (C,)
+        Class labels.
     forest_ : Forest
-        All trees as arrays.
+        All trees.
     n_features_in_ : int
+        Number of features.
     train_loss_ : ndarray of shape (rounds,)
-        Mean log loss of the training samples, weighted, before each round.
+        Weighted mean log loss of the training samples before each round.
 
     Examples
     --------
@@ -89,9 +80,9 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    The 2014 paper leaves the kind of boosting open; this is Friedman's for K classes with one tree, not K, a step.
-    The base of the Newton step is the diagonal of the second derivative, and a step is cut at 4. uint8 features up to
-    63 are taken as codes as they are; others are cut into 64 codes of equal frequency by the histogram learner.
+    The 2014 paper does not specify the boosting algorithm. This is Friedman's gradient boosting for K classes, with one
+    tree per step instead of K. Newton steps use the diagonal of the Hessian and are clipped to 4. The histogram learner
+    uses uint8 features up to 63 as codes without changing them, and bins all others into 64 codes of equal frequency.
 
     References
     ----------
@@ -130,49 +121,49 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X, y, sample_weight=None, base_scores=None) -> BoostedForestClassifier:
-        """Train all rounds.
+        """Fit the forest.
 
         Parameters
         ----------
         X : ndarray of shape (n, F)
-            float32, or uint8 codes, for which column order saves a copy.
+            float32, or uint8 codes; codes in Fortran order are not copied.
         y : ndarray of shape (n,)
-            Classes, of any kind that scikit-learn knows.
+            Class labels, as in any scikit-learn classifier.
         sample_weight : ndarray of shape (n,), optional
-            Not negative.
+            Non-negative.
         base_scores : ndarray of shape (n, C), optional
-            Scores from which boosting starts, a column a class in ascending order, instead of the logarithm of the
-            classes' shares; predictions then want those of their samples, too.
+            Initial scores, one column per class in ascending order; by default, the logarithms of the class
+            frequencies. If given here, they must also be given when predicting.
 
         Returns
         -------
         BoostedForestClassifier
-            Itself.
+            The fitted classifier.
 
         Raises
         ------
         ValueError
-            If a parameter is out of range, or X and y are malformed.
+            If a parameter is out of range, or X or y is malformed.
         ImportError
-            If the learner is xgboost and that is not installed.
+            If `learner` is "xgboost" and xgboost is not installed.
         """
         self._check_parameters()
         X, y = validate_data(self, X, y, dtype=[np.float32, np.uint8])
         check_classification_targets(y)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
         if not weights.any():
-            raise ValueError("sample_weight is zero everywhere: no sample can teach anything")
+            raise ValueError("sample_weight is zero everywhere; at least one sample needs a positive weight")
         self.classes_, classes = np.unique(y, return_inverse=True)
         weights = weights / weights.mean()
         shares = np.bincount(classes, weights, len(self.classes_)) / weights.sum()
-        prior = np.log(np.maximum(shares, _RAREST)).astype(np.float32)
+        prior = np.log(np.maximum(shares, SMALLEST_SHARE)).astype(np.float32)
         if base_scores is not None:
             base_scores, prior = self._checked_base(base_scores, len(X)), np.zeros_like(prior)
         if self.learner == "xgboost":
             from .xgboost_learner import fit_boosted
 
             if base_scores is not None:
-                raise ValueError("learner='xgboost' starts from the classes' shares; leave base_scores out")
+                raise ValueError("learner='xgboost' does not support base_scores; choose another learner")
 
             self.forest_, self.train_loss_ = fit_boosted(self, X, classes, weights, prior)
         else:
@@ -183,7 +174,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         base_scores = np.asarray(base_scores, np.float32)
         if base_scores.shape != (n, len(self.classes_)) or not np.isfinite(base_scores).all():
             raise ValueError(
-                f"base_scores must be (n, C) = {(n, len(self.classes_))} and finite, a column for each of classes_; "
+                f"base_scores must be (n, C) = {(n, len(self.classes_))} and finite, one column per class; "
                 f"got shape {base_scores.shape}"
             )
         return base_scores
@@ -214,7 +205,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         return join(trees, prior, softmax=True)
 
     def _one_tree(self, grow: Callable, values, hessian, n_seen: int, seed: int):
-        """A tree with its Newton steps, and the leaf that every sample reaches."""
+        """Grow a tree and compute its Newton steps and the leaf of each sample."""
         rows = np.random.RandomState(seed).choice(len(values), n_seen, replace=False)
         rows = np.sort(rows).astype(np.int32)
         feature, threshold, child, reached, n_leaves = grow(rows, values, seed)
@@ -226,11 +217,11 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         slope[filled] = np.add.reduceat(values[order, :n_classes], starts, dtype=np.float64)
         curvature[filled] = np.add.reduceat(hessian[order], starts, dtype=np.float64)
         steps = np.divide(slope, curvature + self.l2, out=np.zeros_like(slope), where=curvature + self.l2 > 0)
-        vectors = np.clip(steps, -_LONGEST, _LONGEST) * np.float32(self.learning_rate / self.n_trees)
+        vectors = np.clip(steps, -LONGEST_STEP, LONGEST_STEP) * np.float32(self.learning_rate / self.n_trees)
         return feature, threshold, child, vectors, reached
 
     def _make_learner(self, X, random) -> Callable:
-        """A function (rows, values, seed) -> feature, threshold, child, leaf of every sample, number of leaves."""
+        """Function (rows, values, seed) -> feature, threshold, child, leaf of each sample, number of leaves."""
         settings = {name: getattr(self, name) for name in ("max_features", "min_samples_leaf", "max_depth")}
         if self.learner == "scikit-learn":
             return partial(_grow_with_scikit_learn, np.asarray(X, np.float32), settings)
@@ -238,7 +229,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         return partial(_grow_histogram, codes, edges, settings | {"penalty": self.l2})
 
     def decision_function(self, X) -> np.ndarray:
-        """Scores (n, C) before the softmax; for two classes those (n,) of the second over the first."""
+        """Scores (n, C) before the softmax; with two classes, the difference of their scores (n,)."""
         scores = self._scores(X)
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
@@ -249,7 +240,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         ----------
         X : ndarray of shape (n, F)
         base_scores : ndarray of shape (n, C), optional
-            As given to `fit`, of these samples.
+            Initial scores of these samples; required if they were given to `fit`.
 
         Returns
         -------
@@ -272,8 +263,8 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
             yield _softmax(scores)
 
     def predict(self, X) -> np.ndarray:
-        """The most probable class (n,) of each sample."""
-        scores = self._scores(X)  # first, for it tells who is not fitted
+        """Most probable class of each sample, (n,)."""
+        scores = self._scores(X)  # raises NotFittedError before classes_ is read
         return self.classes_[scores.argmax(1)]
 
     def _scores(self, X) -> np.ndarray:
@@ -285,19 +276,13 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         return validate_data(self, X, dtype=[np.float32, np.uint8], reset=False)
 
     def _check_parameters(self) -> None:
-        if self.learner not in _LEARNERS:
-            raise ValueError(f"learner must be one of {', '.join(_LEARNERS)}; got {self.learner!r}")
-        for name, low, high in _RANGES:
-            value = getattr(self, name)
-            if not (low <= value <= high if value is not None else name == "max_depth"):
-                bounds = f"at least {low}" if high == np.inf else f"between {low} and {high}"
-                raise ValueError(f"{name} must be {bounds}; got {value}")
+        check_boosting_parameters(self)
 
 
 def _grow_histogram(codes, edges, settings: dict[str, Any], rows, values, seed: int):
     feature, threshold, child, sums = grow_tree(codes, edges, rows, values, seed, **settings)
     cuts = threshold
-    if edges is not None:  # on codes: the number of edges below the threshold
+    if edges is not None:  # convert thresholds to codes: the number of edges below
         inner = np.flatnonzero(feature >= 0)
         cuts = np.zeros_like(threshold)
         for node in inner:

@@ -1,4 +1,4 @@
-"""Trees grown on codes, with a sum of vectors in each leaf: the histogram learner and the plain random forest."""
+"""Trees grown on binned features: the histogram learner of the boosted forest, and the plain random forest."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .trees import Forest, join, lay_out
 __all__ = ["count_features", "cut", "grow_forest", "grow_tree"]
 
 _DEEPEST = 64
-_N_SAMPLE = 4000  # descriptors from which the thresholds are cut
+_N_SAMPLE = 4000  # descriptors from which the bin edges are computed
 
 
 def cut(descriptors: np.ndarray, random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray | None]:
-    """Codes (F, n) of descriptors (n, F), and the upper edge (F, 63) of every code but the last.
+    """Bin descriptors (n, F) to codes (F, n); also return the upper edges (F, 63) of all codes but the last.
 
-    uint8 descriptors up to 63 are codes already, and their edges None. Others are cut into 64 codes of equally many
-    descriptors of a sample.
+    uint8 descriptors up to 63 are used as codes, and the edges are None. All others are binned into 64 codes of equal
+    frequency in a random sample of the descriptors.
     """
     if descriptors.dtype == np.uint8 and descriptors.max(initial=0) < N_CODES:
         return np.ascontiguousarray(descriptors.T), None
@@ -35,7 +35,7 @@ def cut(descriptors: np.ndarray, random: np.random.RandomState) -> tuple[np.ndar
 
 
 def count_features(max_features: float | int | str | None, n: int) -> int:
-    """Features to try at a split, counted as scikit-learn does."""
+    """Number of features to try per split, as in scikit-learn."""
     if max_features is None:
         return n
     if isinstance(max_features, str):
@@ -47,12 +47,12 @@ def count_features(max_features: float | int | str | None, n: int) -> int:
         return min(int(max_features), n)
     wanted = max_features * n
     if not 0 < wanted <= n:
-        raise ValueError(f"max_features must be a share in (0, 1] or a positive number; got {max_features}")
+        raise ValueError(f"max_features must be a fraction in (0, 1] or a positive integer; got {max_features}")
     return max(int(wanted), 1)
 
 
 def lanes(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Targets (n, C) times weights (n,), and the weight in the last of as many lanes as the kernel adds at once."""
+    """Weighted targets and, last, the weights: (n, L), where L is a multiple of the lanes that are added at once."""
     n_lanes = -(-(targets.shape[1] + 1) // LANES) * LANES
     values = np.zeros((len(targets), n_lanes), np.float32)
     np.multiply(targets, weights[:, None], out=values[:, : targets.shape[1]])
@@ -61,7 +61,7 @@ def lanes(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def grow_tree(codes, edges, rows, values, seed: int, *, max_features, min_samples_leaf, max_depth, penalty=0.0):
-    """One tree, laid out as in :class:`.trees.Forest`.
+    """Grow one tree, in the layout of :class:`.trees.Forest`.
 
     Parameters
     ----------
@@ -69,14 +69,14 @@ def grow_tree(codes, edges, rows, values, seed: int, *, max_features, min_sample
     edges : float32 ndarray of shape (F, 63) or None
         From :func:`cut`.
     rows : int32 ndarray of shape (m,)
-        Cells that the tree sees, ascending.
+        Cells on which the tree is grown, ascending.
     values : float32 ndarray of shape (n, L)
         From :func:`lanes`.
     seed : int
     max_features, min_samples_leaf, max_depth
         As in :class:`sklearn.ensemble.RandomForestClassifier`.
     penalty : float, default=0.0
-        Weight that is added to that of each side when splits are compared.
+        Weight that is added to each side when splits are compared.
 
     Returns
     -------
@@ -107,21 +107,21 @@ def grow_forest(
     random: np.random.RandomState,
     verbose: bool = False,
 ) -> Forest:
-    """Grow a plain random forest, whose leaves are shares of the classes.
+    """Grow a plain random forest, whose leaves are class frequencies.
 
     Parameters
     ----------
     descriptors : ndarray of shape (n, F)
         float32, or uint8 codes up to 63.
     classes : int ndarray of shape (n,)
-        In 0 .. `n_classes` - 1.
+        In 0..`n_classes` - 1.
     weights : ndarray of shape (n,)
         Positive.
     n_classes : int
     n_trees, max_depth, min_samples_leaf, max_features, n_jobs
         As in :class:`sklearn.ensemble.RandomForestClassifier`.
     max_samples : float, default=0.632
-        Share of the cells that a tree sees, drawn without replacement.
+        Fraction of the cells on which each tree is grown, drawn without replacement.
     random : numpy.random.RandomState
     verbose : bool, default=False
         Show a progress bar over the trees.
@@ -132,7 +132,8 @@ def grow_forest(
 
     Notes
     -----
-    Every feature is cut into 64 codes, and splits lie between codes; features are tried with replacement.
+    Each feature is binned into 64 codes, and splits are between codes. The features that are tried at a split are drawn
+    with replacement.
     """
     codes, edges = cut(descriptors, random)
     values = lanes(np.eye(n_classes, dtype=np.float32)[classes], (weights / weights.mean()).astype(np.float32))

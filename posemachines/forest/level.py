@@ -97,7 +97,7 @@ class LevelTraining:
             positive_radius=self.sampling.positive_radius * (level + 1),
             background_radius=self.sampling.background_radius * (level + 1),
         )
-        unknown = samples.unknown_people(shown)
+        unknown = samples.incompletely_labelled(shown)
         labels[unknown[:, None, None] & (labels == shown.shape[1])] = samples.AMBIGUOUS
         return labels
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .._utils.deprecation import renamed_keyword
-from ..machine import RepeatedStageMachine
+from ..repeated_machine import RepeatedStageMachine
 from ..skeleton import Skeleton
 from ..training.stacking import StackedTraining
 from .stage import ForestStage

@@ -1,4 +1,4 @@
-"""Context features of the forest stage: what the stage before believed, near a cell and far from it."""
+"""Context features (psi) of the forest stage: the previous beliefs near a cell and far from it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from .taps import window_taps
 
 __all__ = ["find_peaks", "offset_codes", "patch_taps", "smooth"]
 
-_FAR = 45.5  # cells: the largest distance that has a code of its own, a little more than the diagonal of 32 x 32
+_FAR = 45.5  # largest distance with a distinct code, in cells: slightly more than the diagonal of 32 x 32
 
 
 def patch_taps(n_maps: int, *, reach: int = 15, across: int = 11, first_channel: int = 0) -> np.ndarray:
-    """Taps of the context patch: a square grid of beliefs around a cell, in every map.
+    """Taps of the context patch: a square grid of beliefs around a cell, in each map.
 
     Parameters
     ----------
     n_maps : int
-        Belief maps, background included.
+        Number of belief maps, including the background.
     reach : int, default=15
-        Distance of the outermost taps from the cell, in cells, along either axis.
+        Distance of the outermost taps from the cell along each axis, in cells.
     across : int, default=11
-        Taps along a side; odd, so that one is the cell itself.
+        Taps along each side; odd, so that the central one is the cell itself.
     first_channel : int, default=0
         Channel of the first belief map.
 
@@ -37,38 +37,38 @@ def patch_taps(n_maps: int, *, reach: int = 15, across: int = 11, first_channel:
     Raises
     ------
     ValueError
-        If `across` is even or the grid would be finer than the cells.
+        If `across` is even, or the grid is finer than the cells.
     """
     if across % 2 != 1 or across > 2 * reach + 1:
         raise ValueError(
-            f"a context patch needs an odd number of taps, at most one a cell; got across={across} for reach={reach}"
+            f"a context patch needs an odd number of taps, at most one per cell; got across={across} for reach={reach}"
         )
     offsets = np.linspace(-reach, reach, across).round().astype(int)
     return window_taps(np.arange(first_channel, first_channel + n_maps), offsets)
 
 
 def find_peaks(beliefs: np.ndarray, *, n_peaks: int = 2, radius: int = 2) -> np.ndarray:
-    """The strongest peaks of every belief map after non-maximum suppression.
+    """The strongest peaks of each belief map, after non-maximum suppression.
 
     Parameters
     ----------
     beliefs : float32 ndarray of shape (N, P, h, w)
     n_peaks : int, default=2
-        Peaks a map, K.
+        Peaks per map, K.
     radius : int, default=2
-        A peak suppresses the cells up to this many rows and columns away.
+        A peak suppresses all cells within this many rows and columns.
 
     Returns
     -------
     ndarray of shape (N, P, K, 3), float32
-        Row, column and value, strongest first; of equal values the first in row order. Where the peaks before
-        suppress the whole map, the strongest one is repeated, with value 0.
+        Row, column and value, strongest first; ties are broken in row order. If the previous peaks suppress the whole
+        map, the strongest one is repeated with value 0.
     """
     return context.find_peaks(beliefs, n_peaks, radius)
 
 
 def offset_codes(peaks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Context offsets: for every cell, where the peaks lie, rounded down to one of 64 codes.
+    """Context offsets: the direction and distance from each cell to the peaks, in 64 codes.
 
     Parameters
     ----------
@@ -79,16 +79,16 @@ def offset_codes(peaks: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     Returns
     -------
     ndarray of shape (N, M * K * 3, h, w), uint8
-        For each map and peak: distance from the cell, its square root cut evenly up to 45 cells; angle of the way from
-        the cell to the peak, from the direction of x towards that of y, cut evenly (0 at the peak itself); value of
-        the peak, its square root cut evenly up to 1.
+        For each map and peak: the distance from the cell (bins uniform in its square root, up to 45 cells), the angle
+        of the direction from the cell to the peak (from the x axis towards the y axis, uniform bins, 0 at the peak
+        itself), and the value of the peak (bins uniform in its square root, up to 1).
     """
-    return context.offset_codes(peaks, *_ways(*shape))
+    return context.offset_codes(peaks, *_offsets(*shape))
 
 
 @cache
-def _ways(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of distance and angle of every way between two cells of a grid, (2 h - 1, 2 w - 1) each."""
+def _offsets(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of the distance and angle of all offsets between two cells of a grid, each (2 h - 1, 2 w - 1)."""
     along_y, along_x = np.mgrid[height - 1 : -height : -1, width - 1 : -width : -1]
     distance = np.sqrt(np.hypot(along_y, along_x)) * (N_CODES / np.sqrt(_FAR))
     angle = np.arctan2(along_y, along_x) / (2 * np.pi) % 1 * N_CODES
@@ -96,18 +96,18 @@ def _ways(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def smooth(beliefs: np.ndarray, sigma: float) -> np.ndarray:
-    """Belief maps smoothed with a Gaussian, the border repeated.
+    """Smooth belief maps with a Gaussian; edges are repeated.
 
     Parameters
     ----------
     beliefs : float32 ndarray of shape (N, C, h, w)
     sigma : float
-        Standard deviation, in cells; 0 leaves the beliefs alone.
+        Standard deviation, in cells; with 0, the beliefs are returned unchanged.
 
     Returns
     -------
     ndarray of shape (N, C, h, w), float32
-        Beliefs that added up to 1 in every cell still do.
+        Where the beliefs summed to 1 in every cell, they still do.
     """
     if not sigma:
         return beliefs

@@ -1,4 +1,4 @@
-"""Which cells of which people a forest stage learns from, and what they show."""
+"""Training samples of the forest stage: cells of the belief grid and their classes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from sklearn.cluster import KMeans
 from ..beliefs import pixels_to_cells
 from .psi import find_peaks
 
-__all__ = ["composite_joints", "composite_poses", "draw_cells", "label_cells", "unknown_people"]
+__all__ = ["composite_joints", "composite_poses", "draw_cells", "incompletely_labelled", "label_cells"]
 
 AMBIGUOUS = -1
 
 
 def composite_joints(joints, composites) -> np.ndarray:
-    """Where the composites of a level lie, in the form of joints.
+    """Positions of the composites of a level, in the form of joints.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def composite_joints(joints, composites) -> np.ndarray:
     Returns
     -------
     ndarray of shape (N, M, 3), float32
-        Mean of the composite's labelled parts, and 1 where at least half of them are labelled.
+        Mean of the labelled parts of the composite; labelled if at least half of its parts are.
     """
     found = np.zeros((len(joints), len(composites), 3), np.float32)
     for m, parts in enumerate(composites):
@@ -39,23 +39,23 @@ def composite_joints(joints, composites) -> np.ndarray:
     return found
 
 
-def composite_poses(joints, composites, n_poses: int, random) -> np.ndarray:
-    """Which of its poses every composite is in, poses being clusters of where its parts lie about its middle.
+def composite_poses(joints, composites, n_mixtures: int, random) -> np.ndarray:
+    """Mixture component of each composite, by clustering the positions of its parts relative to their mean.
 
     Parameters
     ----------
     joints : float32 ndarray of shape (N, P, 3)
         x, y and labelled.
     composites : sequence of M sequences of part indices
-    n_poses : int
-        Clusters a composite; fewer where fewer people have all of its parts labelled.
+    n_mixtures : int
+        Clusters per composite; fewer where fewer subjects have all of its parts labelled.
     random : numpy.random.RandomState
 
     Returns
     -------
     int ndarray of shape (N, M)
-        In 0 .. `n_poses` - 1. Clusters are found in the people who have all parts labelled; others are in the nearest
-        one, by the parts that they have.
+        In 0..`n_mixtures` - 1. The clusters are computed from subjects with all parts labelled; other subjects are
+        assigned to the nearest cluster by their labelled parts.
     """
     poses = np.zeros((len(joints), len(composites)), int)
     for m, parts in enumerate(composites):
@@ -65,7 +65,7 @@ def composite_poses(joints, composites, n_poses: int, random) -> np.ndarray:
         offsets = (own[..., :2] - middle[:, None]) * labelled[..., None]
         whole = labelled.all(1)
         points = offsets[whole].reshape(whole.sum(), -1)
-        n_clusters = min(n_poses, len(np.unique(points, axis=0)))
+        n_clusters = min(n_mixtures, len(np.unique(points, axis=0)))
         if n_clusters < 2:
             continue
         clusters = KMeans(n_clusters, n_init=1, random_state=random).fit(points)
@@ -76,7 +76,7 @@ def composite_poses(joints, composites, n_poses: int, random) -> np.ndarray:
 
 
 def label_cells(joints, shape: tuple[int, int], *, stride: int, positive_radius: float, background_radius: float):
-    """Class of every cell.
+    """Class of each cell.
 
     Parameters
     ----------
@@ -85,15 +85,15 @@ def label_cells(joints, shape: tuple[int, int], *, stride: int, positive_radius:
     shape : (h, w)
         Grid size, in cells.
     stride : int
-        Pixels a cell.
+        Stride of the belief grid, in pixels.
     positive_radius, background_radius : float
-        In cells: up to the first from the nearest labelled joint a cell shows its part, from the second on it is
-        background, between them neither.
+        In cells. Cells within `positive_radius` of a joint are positives, cells beyond `background_radius` of all
+        joints are background; the rest are ignored.
 
     Returns
     -------
     int16 ndarray of shape (N, h, w)
-        Part 0 .. P-1, P for the background, -1 for neither.
+        Part 0..P-1, P for background, -1 for ignored cells.
     """
     height, width = shape
     places = pixels_to_cells(joints[..., :2], stride)
@@ -111,15 +111,15 @@ def label_cells(joints, shape: tuple[int, int], *, stride: int, positive_radius:
     return labels
 
 
-def unknown_people(joints) -> np.ndarray:
-    """People of whom some part is not labelled, so that an empty place may show it: bool (N,).
+def incompletely_labelled(joints) -> np.ndarray:
+    """Subjects with an unlabelled part, which may be visible in cells labelled as background: bool (N,).
 
-    A part that is labelled in nobody is not learned and does not count. If that leaves no one, nobody is unknown:
-    then background is taken anywhere off the labelled joints, for it cannot be had more cleanly.
+    Parts that are not labelled in any subject are disregarded. If every subject is incomplete, the result is False for
+    all of them, since there is then no better source of background.
     """
     labelled = joints[..., 2] > 0
-    unknown = (~labelled & labelled.any(0)).any(1)
-    return np.zeros_like(unknown) if unknown.all() else unknown
+    incomplete = (~labelled & labelled.any(0)).any(1)
+    return np.zeros_like(incomplete) if incomplete.all() else incomplete
 
 
 def draw_cells(
@@ -130,52 +130,54 @@ def draw_cells(
     Parameters
     ----------
     labels : int16 ndarray of shape (N, h, w)
-        From :func:`label_cells`; people from whom no background may be taken have none (-1 instead).
+        From :func:`label_cells`, with -1 instead of background for subjects that must not provide any.
     previous : float32 ndarray of shape (N, P, h, w) or None
-        Beliefs of the stage before in the parts, without the background.
+        Beliefs of the previous stage, without the background.
     n_background : int
-        Background cells a person, on average.
+        Mean number of background cells per subject.
     background : int
-        The label of the background, P.
+        Label of the background, P.
     hard_share : float
-        Share of the background cells that are false peaks of the previous beliefs, strongest first.
+        Fraction of the background cells that are taken from false peaks of the previous beliefs, strongest first.
     max_cells : int
-        Cells in all.
+        Maximum number of cells in total.
     random : numpy.random.RandomState
 
     Returns
     -------
     int32 ndarray of shape (n, 3)
-        Person, row and column, in this order.
+        Subject, row and column, sorted in this order.
 
     Raises
     ------
     ValueError
-        If no cell can teach anything.
+        If there are no cells to train on.
     """
     is_background = labels == background
     usable = np.flatnonzero(is_background.any((1, 2)))
     chosen = (labels >= 0) & ~is_background
     quota = int(np.ceil(n_background * len(labels) / max(len(usable), 1)))
-    for person in usable:
-        free = is_background[person].ravel().copy()
+    for subject in usable:
+        free = is_background[subject].ravel().copy()
         hard = np.empty(0, int)
         if previous is not None and hard_share > 0:
-            hard = _false_peaks(previous[person], free, round(hard_share * quota))
+            hard = _false_peaks(previous[subject], free, round(hard_share * quota))
             free[hard] = False
         rest = np.flatnonzero(free)
         rest = random.choice(rest, min(quota - len(hard), len(rest)), replace=False)
-        chosen[person].ravel()[np.concatenate([hard, rest])] = True
+        chosen[subject].ravel()[np.concatenate([hard, rest])] = True
     cells = np.argwhere(chosen).astype(np.int32)
     if not len(cells):
-        raise ValueError("no labelled joint lies in the crops: there is nothing to learn; check the joints' frame")
+        raise ValueError(
+            "no labelled joint is inside the crops: there is nothing to learn; are the joints in pixels of the crops?"
+        )
     if len(cells) > max_cells:
         cells = cells[np.sort(random.choice(len(cells), max_cells, replace=False))]
     return cells
 
 
 def _false_peaks(beliefs, free, n_peaks: int) -> np.ndarray:
-    """Cells among the `free` ones at which a belief map of a part peaks, strongest first, at most `n_peaks`."""
+    """At most `n_peaks` of the `free` cells at which the belief map of a part peaks, strongest first."""
     width = beliefs.shape[-1]
     peaks = find_peaks(beliefs[None], n_peaks=4).reshape(-1, 3)
     peaks = peaks[np.argsort(-peaks[:, 2], kind="stable")]

@@ -1,10 +1,9 @@
-"""The descriptor of a cell as a table of taps into packed code maps.
+"""Descriptors of cells, defined by a table of taps into packed code maps.
 
-A tap is (channel, row offset, column offset): number f of the descriptor of cell (i, j) is
-``maps[channel[f], i + row[f], j + column[f]]``. The maps of a person are packed into one row, with a border as wide as
-the taps reach around all those that are read beside the cell. The rows of all maps have the same pitch, so that the
-place of a tap is ``base[f] + i * pitch + j``. So a forest can walk on the maps themselves and nothing has to write
-the descriptors out.
+A tap is (channel, row offset, column offset): value f of the descriptor of cell (i, j) is
+``maps[channel[f], i + row[f], j + column[f]]``. The maps of each subject are packed into one row. Maps that are read at
+an offset have a border as wide as the taps reach. All maps have the same pitch, so the position of a tap is
+``base[f] + i * pitch + j``. Forests can therefore be evaluated on the maps, without storing descriptors.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ REPEAT = context.REPEAT
 
 
 def window_taps(channels, offsets) -> np.ndarray:
-    """Taps at every pair of `offsets` (rows, columns) in every one of `channels`: (C * len(offsets) ** 2, 3)."""
+    """Taps at all pairs of `offsets` (rows, columns) in all `channels`: (C * len(offsets) ** 2, 3)."""
     return np.stack(np.meshgrid(channels, offsets, offsets, indexing="ij"), -1).reshape(-1, 3).astype(np.int32)
 
 
 def pack(images: np.ndarray, beliefs: np.ndarray, dense: np.ndarray, fill: np.ndarray, reach: int) -> np.ndarray:
-    """Maps of some people, packed one row a person.
+    """Pack maps, one row per subject.
 
     Parameters
     ----------
     images : uint8 ndarray of shape (N, A, h, w)
         Codes of image features.
     beliefs : float32 ndarray of shape (N, B, h, w)
-        In [0, 1]; coded here, by their square root.
+        In [0, 1]; the codes are of their square roots.
     dense : uint8 ndarray of shape (N, D, h, w)
-        Codes that are read at the cell alone, and have no border.
+        Codes that are only read at the cell itself, and need no border.
     fill : int16 ndarray of shape (A + B,)
-        Code of the border of each of the first maps; -1 repeats the map's own.
+        Code of the border of each image and belief map; -1 repeats the edge of the map.
     reach : int
         Width of the border, in cells.
 
@@ -47,14 +46,14 @@ def pack(images: np.ndarray, beliefs: np.ndarray, dense: np.ndarray, fill: np.nd
 
 
 def locate(taps: np.ndarray, n_bordered: int, reach: int, shape: tuple[int, int]) -> tuple[np.ndarray, int]:
-    """Where the taps lie in packed maps.
+    """Positions of the taps in packed maps.
 
     Parameters
     ----------
     taps : int ndarray of shape (F, 3)
-        Channels count the bordered maps first, then the dense ones.
+        Channels are numbered from the maps with a border to the dense ones.
     n_bordered : int
-        Maps with a border, A + B.
+        Number of maps with a border, A + B.
     reach : int
     shape : (h, w)
 
@@ -83,12 +82,12 @@ def gather(maps: np.ndarray, base: np.ndarray, pitch: int, cells: np.ndarray) ->
     base, pitch
         From :func:`locate`.
     cells : int32 ndarray of shape (n, 3)
-        Person, row and column.
+        Subject, row and column.
 
     Returns
     -------
     ndarray of shape (n, F), uint8
-        In column order, which is how trees are grown fastest.
+        In Fortran order, in which trees are grown fastest.
     """
-    person, row, column = cells.T
-    return context.gather(maps, base, person, row * pitch + column).T
+    subject, row, column = cells.T
+    return context.gather(maps, base, subject, row * pitch + column).T

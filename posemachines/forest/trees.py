@@ -1,4 +1,4 @@
-"""A forest as plain arrays, and beliefs from walking it on packed code maps."""
+"""Forests as plain arrays, and their evaluation on packed code maps."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ._kernels.step import pack_nodes
 
 __all__ = ["Forest", "flatten", "flatten_tree", "join", "lay_out", "start_scores"]
 
-LEAF = -1  # stands for the feature of a leaf
-FLOOR = 1e-3  # beliefs below are as good as none
+LEAF = -1  # feature index of a leaf
+FLOOR = 1e-3  # beliefs are clipped to this value before taking logarithms
 
 
 @dataclass(frozen=True)
 class Forest:
     """Trees over descriptors, with a vector over the classes in each leaf.
 
-    The score of a cell is `prior` plus the vector of the leaf that it reaches in every tree. Nodes are laid out breadth
-    first, tree after tree; a node sends a cell to ``child`` where ``descriptor[feature] <= threshold`` and to
-    ``child + 1`` otherwise. Where ``feature`` is -1 the node is a leaf and ``child`` the row of its vector.
+    The scores of a cell are `prior` plus the sum, over all trees, of the vectors of the leaves that it reaches. Nodes
+    are stored tree by tree in breadth-first order. A cell goes to ``child`` if ``descriptor[feature] <= threshold``,
+    and to ``child + 1`` otherwise. Where ``feature`` is -1 the node is a leaf, and ``child`` is the row of its vector.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Forest:
     leaves : float32 ndarray of shape (leaves, C)
     prior : float32 ndarray of shape (C,)
     softmax : bool
-        Whether scores are logarithms of odds, of which the softmax is taken, or shares.
+        Whether scores are log-odds, to which the softmax is applied, or probabilities.
     """
 
     feature: np.ndarray
@@ -48,22 +48,22 @@ class Forest:
 
     @property
     def n_nodes(self) -> int:
-        """Inner nodes and leaves of all trees."""
+        """Number of nodes of all trees, including leaves."""
         return len(self.feature)
 
     def scores(self, descriptors: np.ndarray) -> np.ndarray:
-        """Sum of the leaf vectors (n, C) of descriptors (n, F), of any type of number; no softmax."""
+        """Scores (n, C), before the softmax, of descriptors (n, F) of any numeric type."""
         return walking.descend(
             descriptors, self.feature, self.threshold, self.child, self.roots, self.leaves, self.prior
         )
 
     def bases(self, base: np.ndarray) -> np.ndarray:
-        """The nodes for a walk on packed maps, int64 (nodes,), from where each tap lies in these (F,)."""
+        """Packed nodes for a walk on packed maps, int64 (nodes,), given the positions (F,) of the taps in the maps."""
         return pack_nodes(np.where(self.feature < 0, LEAF, base[self.feature]), self.threshold, self.child)
 
     @cached_property
     def depths(self) -> np.ndarray:
-        """Longest way of each tree from its root to a leaf, in steps: int64 (trees,)."""
+        """Depth of each tree, int64 (trees,)."""
         depths, tree, at = np.zeros(len(self.roots), np.int64), np.arange(len(self.roots)), self.roots
         while (inner := self.feature[at] >= 0).any():
             depths[tree[inner]] += 1
@@ -72,14 +72,14 @@ class Forest:
         return depths
 
     def node_visits(self, maps: np.ndarray, base: np.ndarray, shape: tuple[int, int], pitch: int) -> int:
-        """Comparisons on the ways to the leaves of all trees, in every cell of some people together.
+        """Total number of comparisons in all trees and all cells of some subjects.
 
         Parameters
         ----------
         maps, shape, pitch
             As in :meth:`beliefs`.
         base : int64 ndarray of shape (F,)
-            Where each tap lies in the maps.
+            Positions of the taps in the maps.
 
         Returns
         -------
@@ -87,7 +87,7 @@ class Forest:
 
         Notes
         -----
-        The walk itself may do more: it takes every cell of a strip as many steps down as the tree is deep.
+        The walk itself may execute more steps, because cells are processed in strips.
         """
         total = 0
         places = (np.arange(shape[0])[:, None] * pitch + np.arange(shape[1])).ravel()
@@ -101,7 +101,7 @@ class Forest:
 
     @cached_property
     def _wide_leaves(self) -> np.ndarray:
-        """Leaf vectors, with zeros up to a multiple of the numbers that are added at once."""
+        """Leaf vectors, padded with zeros to a multiple of the lanes that are added at once."""
         missing = -self.leaves.shape[1] % LANES
         return np.pad(self.leaves, ((0, 0), (0, missing)))
 
@@ -114,7 +114,7 @@ class Forest:
         *,
         previous: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Beliefs in every cell of some people, without writing a descriptor.
+        """Beliefs in all cells of some subjects, computed without storing descriptors.
 
         Parameters
         ----------
@@ -124,9 +124,9 @@ class Forest:
             From :meth:`bases`.
         shape : (h, w)
         pitch : int
-            Places from one row of cells to the next.
+            Distance between consecutive rows of cells in the maps.
         previous : float32 ndarray of shape (N, C, h, w), optional
-            Beliefs from which the scores start, of a forest that was trained so.
+            Previous beliefs, for a forest that was trained with initial scores (:func:`start_scores`).
 
         Returns
         -------
@@ -138,18 +138,18 @@ class Forest:
 
 
 def start_scores(beliefs: np.ndarray) -> np.ndarray:
-    """Logarithms of beliefs (n, C), the scores from which a later stage's boosting starts."""
+    """Initial scores of a later stage's boosting: logarithms of the previous beliefs (n, C)."""
     return np.log(np.maximum(beliefs, FLOOR)).astype(np.float32)
 
 
 def lay_out(feature, threshold, left, right) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One tree, breadth first: feature, threshold and child as in :class:`Forest`.
+    """Convert one tree to breadth-first order: feature, threshold and child as in :class:`Forest`.
 
     Parameters
     ----------
     feature, threshold, left, right : ndarray of shape (nodes,)
-        Inner nodes, the first being the root. Children below 0 are leaves, ``~child`` being the row of their vector. A
-        tree without inner nodes is the leaf 0.
+        Inner nodes, the first of which is the root. A negative child is a leaf, and ``~child`` the row of its vector.
+        A tree without inner nodes is the leaf 0.
 
     Returns
     -------
@@ -171,7 +171,7 @@ def lay_out(feature, threshold, left, right) -> tuple[np.ndarray, np.ndarray, np
 
 
 def join(trees: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]], prior, *, softmax: bool) -> Forest:
-    """One forest of trees (feature, threshold, child, leaf vectors) that count their nodes and leaves from 0."""
+    """Join trees (feature, threshold, child, leaf vectors), each with its own numbering, to a forest."""
     features, thresholds, children, roots, leaves = [], [], [], [], []
     first_node = first_leaf = 0
     for feature, threshold, child, vectors in trees:
@@ -194,24 +194,24 @@ def join(trees: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]],
 
 
 def flatten(model, n_classes: int) -> Forest:
-    """The :class:`Forest` of a fitted scikit-learn forest classifier.
+    """Convert a fitted scikit-learn forest classifier to a :class:`Forest`.
 
     Parameters
     ----------
     model : RandomForestClassifier or ExtraTreesClassifier
-        Fitted on classes in 0 .. `n_classes` - 1.
+        Fitted on classes in 0..`n_classes` - 1.
     n_classes : int
-        Length of the leaf vectors; classes that the model has not seen get 0.
+        Length of the leaf vectors; classes without training samples get 0.
 
     Returns
     -------
     Forest
-        Whose scores equal ``model.predict_proba`` of the same descriptors.
+        Its scores equal ``model.predict_proba`` of the same descriptors.
 
     Notes
     -----
-    scikit-learn compares float32 descriptors with float64 thresholds. The thresholds are rounded down to float32,
-    which leaves every such comparison as it was.
+    scikit-learn compares float32 descriptors with float64 thresholds. Rounding the thresholds down to float32 does not
+    change the result of any comparison.
     """
     classes = model.classes_.astype(int)
     trees = []
@@ -225,7 +225,7 @@ def flatten(model, n_classes: int) -> Forest:
 
 
 def flatten_tree(tree) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Feature, threshold and child of a scikit-learn tree, and which of its own nodes are leaves, in their order."""
+    """Feature, threshold and child of a scikit-learn tree, and which of its nodes are leaves."""
     is_leaf = tree.children_left < 0
     number = np.where(is_leaf, ~(is_leaf.cumsum() - 1), (~is_leaf).cumsum() - 1)
     inner = ~is_leaf
@@ -234,6 +234,6 @@ def flatten_tree(tree) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _round_down(values: np.ndarray) -> np.ndarray:
-    """The largest float32 not above each float64."""
+    """Round float64 values down to float32."""
     rounded = values.astype(np.float32)
     return np.where(rounded > values, np.nextafter(rounded, np.float32(-np.inf)), rounded)

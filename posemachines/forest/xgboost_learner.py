@@ -1,4 +1,4 @@
-"""The boosted forest by xgboost: on one machine, or on the workers of a Dask cluster."""
+"""The boosted forest trained by xgboost, on one machine or on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._utils.progress import progress
-from .boosting import _LONGEST, _RAREST, BoostedForestClassifier
+from .boosting_parameters import LONGEST_STEP, SMALLEST_SHARE, BoostingParameters, check_boosting_parameters
 from .growing import count_features
 from .trees import Forest, join, lay_out
 
 __all__ = ["convert", "fit_boosted", "fit_dask"]
 
-_DOUBLED = 2.0  # xgboost's softprob takes the second derivative twice, which halves a step
+_DOUBLED = 2.0  # multi:softprob doubles the second derivative, which halves the steps
 
 
 def fit_boosted(
-    settings: BoostedForestClassifier, X: np.ndarray, classes: np.ndarray, weights: np.ndarray, prior: np.ndarray
+    settings: BoostingParameters, X: np.ndarray, classes: np.ndarray, weights: np.ndarray, prior: np.ndarray
 ) -> tuple[Forest, np.ndarray]:
     """Train all rounds with xgboost.
 
     Parameters
     ----------
     settings : BoostedForestClassifier
-        Whose parameters are followed as said under *Notes*.
+        Parameters; see *Notes* for how they are translated.
     X : ndarray of shape (n, F)
-        float32 or uint8, finite.
+        Finite; float32 or uint8.
     classes : int ndarray of shape (n,)
         In 0 .. C - 1.
     weights : ndarray of shape (n,)
-        Not negative, of mean 1.
+        Non-negative, with mean 1.
     prior : float32 ndarray of shape (C,)
-        Scores before the first round.
+        Initial scores.
 
     Returns
     -------
     forest : Forest
-        With the scores of xgboost.
+        Its scores equal those of xgboost.
     train_loss : ndarray of shape (rounds,)
-        Mean log loss of the samples, weighted, before each round.
+        Weighted mean log loss of the samples before each round.
 
     Raises
     ------
@@ -57,12 +57,14 @@ def fit_boosted(
 
     Notes
     -----
-    xgboost's trees have leaf vectors, too (``multi_strategy="multi_output_tree"``). It takes the second derivative
-    twice, so that `learning_rate` and `l2` are doubled for it and the cut of a step is halved; the steps then equal
-    those of the other learners. Three things differ. Thresholds lie on up to 256 quantiles. Each sample is drawn by
-    itself, with a chance of `max_samples`. And xgboost bounds no leaf of vectors from below: `min_samples_leaf` becomes
-    the second derivative of as many undecided samples, short of which a leaf leaves the score of a class as it is; so a
-    leaf of fewer samples changes nothing.
+    xgboost grows trees with vector leaves too (``multi_strategy="multi_output_tree"``). It doubles the second
+    derivative, so `learning_rate` and `l2` are doubled and the limit on the steps is halved; the steps then equal those
+    of the other learners. Three differences remain:
+
+    * thresholds are on up to 256 quantiles;
+    * each sample is drawn independently, with probability `max_samples`;
+    * there is no minimum number of samples for vector leaves. `min_samples_leaf` is translated to the second derivative
+      of that many samples with probability 1/2; below it, a leaf does not change the score of a class.
 
     References
     ----------
@@ -81,31 +83,31 @@ def fit_boosted(
             evals=[(data, "train")],
             evals_result=history,
             verbose_eval=False,
-            callbacks=[_moves(xgboost, bar)],
+            callbacks=[_bar_callback(xgboost, bar)],
         )
     return convert(booster), _losses(history, np.bincount(classes, weights, len(prior)), prior)
 
 
-def fit_dask(client, X, y, *, settings: BoostedForestClassifier, sample_weight=None) -> BoostedForestClassifier:
-    """Train on the workers of a Dask cluster, for data that outgrow one machine.
+def fit_dask(client, X, y, *, settings, sample_weight=None):
+    """Train on a Dask cluster, for data that do not fit on one machine.
 
     Parameters
     ----------
     client : distributed.Client
-        Of the cluster, whose workers each use their own number of threads.
+        Client of the cluster. Each worker uses its own number of threads.
     X : dask.array.Array of shape (n, F)
-        uint8, or anything else as float32; finite. Kept in the memory of the workers, a row of chunks on one of them.
+        Finite; uint8, other types are converted to float32. It is kept in the memory of the workers.
     y : dask.array.Array of shape (n,)
-        Classes, as in :meth:`.BoostedForestClassifier.fit`.
+        Class labels, as in :meth:`.BoostedForestClassifier.fit`.
     settings : BoostedForestClassifier
-        Whose parameters are followed as by :func:`fit_boosted`, save `n_jobs`, `learner` and `verbose`. Not changed.
+        Parameters, as in :func:`fit_boosted`; `n_jobs`, `learner` and `verbose` are ignored. It is not modified.
     sample_weight : dask.array.Array of shape (n,), optional
-        Not negative.
+        Non-negative.
 
     Returns
     -------
     BoostedForestClassifier
-        Fitted; it predicts without xgboost or Dask.
+        A fitted clone of `settings`, which predicts without xgboost and Dask.
 
     Raises
     ------
@@ -116,24 +118,24 @@ def fit_dask(client, X, y, *, settings: BoostedForestClassifier, sample_weight=N
 
     Notes
     -----
-    The quantiles and what is drawn depend on how the samples lie on the workers, and so does the forest.
+    The quantiles and the samples that are drawn, and thus the forest, depend on how the data are distributed.
     """
     da, xgboost = _require("dask.array", "xgboost.dask")
     model = clone(settings).set_params(learner="xgboost")
-    model._check_parameters()
+    check_boosting_parameters(model)
     X, y, weights = client.persist(_aligned(da, X, y, sample_weight))
     checks = da.unique(y), da.isfinite(X).all(), weights.min(), weights.mean()
     model.classes_, finite, lightest, mean = client.gather(client.compute(checks))
     check_classification_targets(model.classes_)
     if not finite:
-        raise ValueError("X holds NaN or infinity; leave those samples out or fill them in")
+        raise ValueError("X contains NaN or infinity; remove those samples or impute the values")
     if not 0 <= lightest <= mean < np.inf or mean == 0:
-        raise ValueError(f"sample_weight must be finite, not negative and somewhere positive; its mean is {mean}")
+        raise ValueError(f"sample_weight must be finite and non-negative, with a positive sum; its mean is {mean}")
     classes = y.map_blocks(partial(np.searchsorted, model.classes_), dtype=np.int64)
     weights = weights / mean
     n_classes = len(model.classes_)
     totals = client.compute(da.bincount(classes, weights, minlength=n_classes)).result()
-    prior = np.log(np.maximum(totals / totals.sum(), _RAREST)).astype(np.float32)
+    prior = np.log(np.maximum(totals / totals.sum(), SMALLEST_SHARE)).astype(np.float32)
     parameters = _parameters(model, X.shape, prior)
     data = xgboost.DaskQuantileDMatrix(client, X, classes, weight=weights)
     fitted = xgboost.train(client, parameters, data, model.n_rounds, evals=[(data, "train")], verbose_eval=False)
@@ -144,22 +146,22 @@ def fit_dask(client, X, y, *, settings: BoostedForestClassifier, sample_weight=N
 
 
 def convert(booster) -> Forest:
-    """The :class:`Forest` of a booster that was trained with leaf vectors.
+    """Convert a booster with vector leaves to a :class:`Forest`.
 
     Parameters
     ----------
     booster : xgboost.Booster
-        Of numerical features and trees with a leaf vector, as xgboost 3.2 and later save them.
+        With numerical features and vector leaves, as saved by xgboost 3.2 and later.
 
     Returns
     -------
     Forest
-        Whose `scores` equal the booster's margins where no feature is missing.
+        Its `scores` equal the margins of the booster where no feature is missing.
 
     Notes
     -----
-    xgboost sends to the left what is less than a threshold, :class:`Forest` also what equals it. The thresholds are
-    therefore the next smaller float32.
+    In xgboost, values less than the threshold go left; in :class:`Forest`, values equal to it do as well. Therefore
+    each threshold is replaced by the next smaller float32.
     """
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     prior = np.array(json.loads(learner["learner_model_param"]["base_score"]), np.float32)
@@ -168,7 +170,7 @@ def convert(booster) -> Forest:
 
 
 def _convert_tree(tree: dict[str, Any], n_classes: int):
-    """Feature, threshold, child and leaf vectors of one tree; its leaves name their vectors as right children."""
+    """Feature, threshold, child and leaf vectors of one tree; in a leaf, the right child is the row of its vector."""
     left, right, feature = (np.array(tree[name]) for name in ("left_children", "right_children", "split_indices"))
     inner = left >= 0
     number = np.where(inner, inner.cumsum() - 1, ~right)
@@ -177,12 +179,12 @@ def _convert_tree(tree: dict[str, Any], n_classes: int):
     return *lay_out(feature[inner], below[inner], number[left[inner]], number[right[inner]]), vectors
 
 
-def _parameters(settings: BoostedForestClassifier, shape: tuple[int, int], prior: np.ndarray) -> dict[str, Any]:
+def _parameters(settings: BoostingParameters, shape: tuple[int, int], prior: np.ndarray) -> dict[str, Any]:
     if len(prior) < 2:
-        raise ValueError("y holds a single class and xgboost needs two; choose another learner")
+        raise ValueError("y has a single class but xgboost needs two; choose another learner")
     n_samples, n_features = shape
     tried = count_features(settings.max_features, n_features)
-    stump = settings.max_depth == 0  # a tree of one leaf, where a depth of 0 is none to xgboost
+    stump = settings.max_depth == 0  # a single leaf; in xgboost, a depth of 0 means unlimited
     return {
         "objective": "multi:softprob",
         "num_class": len(prior),
@@ -192,8 +194,8 @@ def _parameters(settings: BoostedForestClassifier, shape: tuple[int, int], prior
         "num_parallel_tree": settings.n_trees,
         "learning_rate": _DOUBLED * settings.learning_rate,
         "reg_lambda": _DOUBLED * settings.l2,
-        "max_delta_step": _LONGEST / _DOUBLED,
-        "min_child_weight": _DOUBLED * settings.min_samples_leaf / 4,  # an undecided sample has a share of 1/2
+        "max_delta_step": LONGEST_STEP / _DOUBLED,
+        "min_child_weight": _DOUBLED * settings.min_samples_leaf / 4,  # p (1 - p) of a sample with probability 1/2
         "max_depth": settings.max_depth or 0,
         "max_leaves": int(stump),
         "subsample": max(settings.max_samples, 1 / n_samples),
@@ -203,13 +205,13 @@ def _parameters(settings: BoostedForestClassifier, shape: tuple[int, int], prior
 
 
 def _losses(history: dict[str, Any], totals: np.ndarray, prior: np.ndarray) -> np.ndarray:
-    """Mean log loss before each round, from that after each and the weights (C,) of the classes."""
+    """Mean log loss before each round, from that after each round and the total weights (C,) of the classes."""
     first = np.logaddexp.reduce(prior) - np.average(prior, weights=totals)
     return np.array([first, *history["train"]["mlogloss"][:-1]], float)
 
 
 def _aligned(da, X, y, sample_weight):
-    """X (n, F), y (n,) and weights (n,) in the same chunks of rows, checked as far as that needs no computation."""
+    """X (n, F), y (n,) and weights (n,) with aligned chunks of rows, after checks that need no computation."""
     X, y = (a.compute_chunk_sizes() if np.isnan(a.size) else a for a in (da.asarray(X), da.asarray(y)))
     weights = (
         da.ones(len(y), dtype=np.float32) if sample_weight is None else da.asarray(sample_weight, dtype=np.float32)
@@ -218,27 +220,27 @@ def _aligned(da, X, y, sample_weight):
         weights = weights.compute_chunk_sizes()
     if X.ndim != 2 or not X.size or y.shape != X.shape[:1] or weights.shape != y.shape:
         shapes = f"{X.shape}, {y.shape} and {weights.shape}"
-        raise ValueError(f"X, y and sample_weight have shapes {shapes}; expected (n, F), (n,) and (n,), none empty")
+        raise ValueError(f"X, y and sample_weight have shapes {shapes}; expected (n, F), (n,) and (n,), not empty")
     if X.dtype != np.uint8:
         X = X.astype(np.float32)
     X = X.rechunk({1: -1})
     return X, y.rechunk(X.chunks[:1]), weights.rechunk(X.chunks[:1])
 
 
-def _moves(xgboost, bar):
-    """A callback of xgboost that moves a progress bar."""
+def _bar_callback(xgboost, bar):
+    """Callback of xgboost that updates a progress bar."""
 
     def after_iteration(self, model, epoch, evals_log) -> bool:
         bar.update()
         bar.set_postfix_str(f"log loss {evals_log['train']['mlogloss'][-1]:.3f}")
         return False
 
-    return type("Moves", (xgboost.callback.TrainingCallback,), {"after_iteration": after_iteration})()
+    return type("BarCallback", (xgboost.callback.TrainingCallback,), {"after_iteration": after_iteration})()
 
 
 def _require(*names: str) -> list[Any]:
-    """Optional modules, or an error that says how to install them."""
+    """Import optional modules; the error says how to install them."""
     try:
         return [import_module(name) for name in names]
     except ImportError as error:
-        raise ImportError(f"{error}; the xgboost learner is an extra: pip install posemachines[xgboost]") from error
+        raise ImportError(f"{error}; install the xgboost learner with: pip install posemachines[xgboost]") from error

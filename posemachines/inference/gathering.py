@@ -1,4 +1,4 @@
-"""Belief maps of several crops of one person, averaged over the pixels of the photo."""
+"""Belief maps of several crops of one subject, averaged over the pixels of the photo."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from ..geometry import to_crop, to_photo
 
 __all__ = ["Gathering", "seen_region"]
 
-CUBIC = -0.5  # parameter of the cubic kernel: of MATLAB, as published, and with less of a bias at peaks than -0.75
+CUBIC = -0.5  # of the cubic kernel: MATLAB's value, as published; less biased at peaks than -0.75
 
 
 @dataclass(frozen=True)
 class Gathering:
     """Averages maps of several crops over one region of the photo.
 
-    Crops are neither turned nor sheared, so a map there is ``rows @ map @ columns.T`` with one small matrix an axis.
+    Crops are neither rotated nor sheared, so a map in the photo is ``rows @ map @ columns.T``, with one small matrix
+    per axis.
     """
 
     offset: tuple[int, int]
@@ -28,7 +29,7 @@ class Gathering:
 
     @classmethod
     def of(cls, photo: np.ndarray, transforms: np.ndarray, size: int, stride: int, upsample: str) -> Gathering:
-        """For crops of `size` px that `transforms` (K, 2, 3) describe."""
+        """For crops of `size` px with `transforms` (K, 2, 3)."""
         first, last = seen_region(photo, transforms, size)
         n_cells = size // stride
         along_axis, covered = [], []
@@ -44,31 +45,31 @@ class Gathering:
         return cls(offset, shape, np.stack(along_axis[1]), columns, (covered[1], covered[0]))
 
     def average(self, maps: np.ndarray, *, out: np.ndarray) -> None:
-        """Mean of one channel's maps (K, h, w) over the region; zero where a crop does not reach."""
+        """Mean of the maps (K, h, w) of one channel over the region; a crop counts as zero outside itself."""
         np.matmul(np.concatenate(list(self.rows @ maps), axis=1), self.columns.T, out=out)
 
     def outside(self) -> np.ndarray:
-        """Share of the crops that do not reach each pixel."""
+        """Fraction of the crops that do not cover each pixel."""
         rows, columns = (each.astype(np.float32) for each in self.covered)
         return 1 - rows @ columns.T / rows.shape[1]
 
 
 def seen_region(photo: np.ndarray, transforms: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """First (x, y) and last (x, y) pixel of the photo that the largest of some concentric crops shows."""
+    """First (x, y) and last (x, y) pixel of the photo inside the largest of some concentric crops."""
     widest = transforms[transforms[:, 0, 0].argmin()]
     edges = to_photo(np.array([[-0.5, -0.5], [size - 0.5, size - 0.5]]), widest)
     first = np.maximum(np.ceil(edges[0] - 1e-6), 0)
     last = np.minimum(np.floor(edges[1] + 1e-6), np.array(photo.shape[1::-1]) - 1)
     if (first > last).any():
         raise ValueError(
-            f"the person's crop spans {edges[0].round(1).tolist()} to {edges[1].round(1).tolist()} (x, y) and so lies "
-            f"outside the photo of {photo.shape[1]} x {photo.shape[0]} px; check centre and scale"
+            f"the subject's crop spans {edges[0].round(1).tolist()} to {edges[1].round(1).tolist()} (x, y) and so lies "
+            f"outside the photo of {photo.shape[1]} x {photo.shape[0]} px; check centre and person_size"
         )
     return first.astype(int), last.astype(int)
 
 
 def _weights(places: np.ndarray, n_cells: int, upsample: str) -> np.ndarray:
-    """How much each cell counts at places in cells, (n, n_cells); zero outside the grid, whose border is repeated."""
+    """Weight of each cell at positions in cells, (n, n_cells); zero outside the grid, whose border is extended."""
     kernels = {"cubic": (_cubic, (-1, 0, 1, 2)), "linear": (_linear, (0, 1))}
     if upsample not in kernels:
         raise ValueError(f"upsample must be one of {', '.join(kernels)}; got {upsample!r}")

@@ -6,7 +6,8 @@ import numpy as np
 
 from .._utils.checks import check_joints
 from ..geometry import joints_frame
-from .photos import frame_of_box, frame_of_photo, open_photo, predict_photo
+from .frames import frame_of_box, frame_of_photo, open_photo
+from .photos import predict_photo
 from .pose import Pose
 
 __all__ = ["predict_subjects"]

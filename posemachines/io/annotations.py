@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Annotations:
 
     def take(self, indices: Sequence[int]) -> Annotations:
         """The subjects at `indices`."""
-        chosen = {}
+        chosen: dict[str, Any] = {}
         for each in fields(self):
             values = getattr(self, each.name)
             if isinstance(values, np.ndarray):

@@ -1,7 +1,7 @@
 """COCO's keypoint JSON, read: annotations and results, of people or of any category with any skeleton.
 
-Traps: an annotation of visibility 1 is labelled but hidden, and of 0 not labelled, at (0, 0); crowds have keypoints of
-nobody in particular; ``skeleton`` counts keypoints from 1; results are a bare list without images or categories.
+Traps: an annotation of visibility 1 is labelled but hidden, and of 0 not labelled, at (0, 0); crowds stand for
+several subjects; ``skeleton`` counts keypoints from 1; results are a bare list without images or categories.
 """
 
 from __future__ import annotations

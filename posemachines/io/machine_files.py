@@ -103,7 +103,7 @@ def save_machine(machine, path: str | Path, *, half: bool = False) -> None:
     }
     if getattr(machine, "crop_size_", None):
         description["crop_size"] = machine.crop_size_
-        description["crop_shape"] = list(getattr(machine, "_crop_shape", None) or [machine.crop_size_] * 2)
+        description |= {"crop_shape": list(machine._crop_shape)} if getattr(machine, "_crop_shape", None) else {}
     _write(Path(path), description, arrays)
 
 
@@ -187,7 +187,7 @@ def _rebuild(description: dict, arrays: dict[str, np.ndarray], known: dict[str, 
     machine.stages_, machine.skeleton_ = stages, skeleton
     if "crop_size" in description:
         machine.crop_size_ = int(description["crop_size"])
-        machine._crop_shape = tuple(description.get("crop_shape") or [machine.crop_size_] * 2)
+        machine._crop_shape = tuple(description.get("crop_shape", ())) or None
     return machine
 
 

@@ -45,13 +45,13 @@ def choose(
     path : Path
         For messages.
     sizes : collection of int
-        Numbers of parts that are expected.
+        Possible numbers of parts.
     preferred : tuple of str
-        Names by which one of several is chosen, best first.
+        Names that decide between several arrays, best first.
     variable, axes : str, optional
-        The choice of the user; see :func:`arrange` for `axes`.
+        As the user chose; see :func:`arrange` for `axes`.
     n_people : collection of int
-        Expected numbers of people, where they are known: they settle what the shape leaves open.
+        Expected numbers of subjects, if known, for ambiguous shapes.
 
     Raises
     ------
@@ -88,13 +88,13 @@ def arrange(
     Parameters
     ----------
     array : ndarray
-        Of three axes in any order; axes of length 1 may be among more.
+        With three axes in any order, besides axes of length 1.
     sizes : collection of int
-        Numbers of parts that are expected.
+        Possible numbers of parts.
     axes : str, optional
         The order: ``"xy,parts,people"``; ``"people,parts*xy"`` for rows x1, y1, x2, y2 ..
     n_people : collection of int
-        Expected numbers of people.
+        Expected numbers of subjects.
     what : str
         For messages.
 
@@ -139,7 +139,7 @@ def _orders(array: np.ndarray, sizes: Collection[int]) -> list[tuple[int, ...]]:
 
 
 def _arranged_as(array: np.ndarray, axes: str, sizes: Collection[int], what: str) -> np.ndarray:
-    """The array read as the user says."""
+    """The array with the axes that the user named."""
     groups = [group.strip().split("*") for group in axes.split(",")]
     if sorted(itertools.chain(*groups)) != sorted(_AXES):
         raise ValueError(f"axes must name people, parts and xy once each, such as xy,parts,people; got {axes!r}")

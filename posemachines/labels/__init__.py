@@ -1,6 +1,7 @@
 """What is wrong with labels: checks, suspicions, duplicates, and a page that shows them."""
 
+from .findings import Finding, Validation
 from .page import write_label_page
-from .validation import Finding, Validation, validate
+from .validation import validate
 
 __all__ = ["Finding", "Validation", "validate", "write_label_page"]

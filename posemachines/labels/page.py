@@ -1,4 +1,4 @@
-"""A page of the people whose labels look wrong (``pip install posemachines[report]``)."""
+"""An HTML page of the subjects whose labels look wrong (``pip install posemachines[report]``)."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import numpy as np
 from .._utils.replacing import replacing
 from ..geometry import crop_transform, cut_crop, to_crop
 from ..visualize import SIDE_COLOURS, draw_skeleton
-from .validation import KINDS, Validation
+from .findings import KINDS, Validation
 
 __all__ = ["write_label_page"]
 
-SIDE = 260  # px of a picture
+SIDE = 260  # px, of each image
 MARK = (255, 64, 64)
 logger = logging.getLogger(__name__)
 
 
 def write_label_page(validation: Validation, path: str | Path, *, most: int = 40) -> Path:
-    """Write one HTML file that needs nothing else, with a picture of everybody whose labels look wrong.
+    """Write one self-contained HTML file with an image of each subject whose labels look wrong.
 
     Parameters
     ----------
     validation : Validation
-        Of :func:`posemachines.datasets.validate`.
+        From :func:`posemachines.labels.validate`.
     path : path
         Written under a temporary name and renamed.
     most : int, default=40
-        People of each kind of finding, the surest first; the page says how many it leaves out.
+        Subjects per kind of finding, the surest first; the page states how many it leaves out.
 
     Returns
     -------
@@ -45,12 +45,12 @@ def write_label_page(validation: Validation, path: str | Path, *, most: int = 40
         If `most` is not positive.
     """
     if most < 1:
-        raise ValueError(f"most must be positive, people of each kind; got {most}")
+        raise ValueError(f"most must be positive, the subjects per kind; got {most}")
     chosen: dict[int, None] = {}
     for kind in validation.counts():
         of_kind = dict.fromkeys(each.person for each in validation.findings if each.kind == kind)
         chosen.update(dict.fromkeys(person for person in list(of_kind)[:most] if person is not None))
-    everybody = {each.person for each in validation.findings if each.person is not None}
+    concerned = {each.person for each in validation.findings if each.person is not None}
     people = [_entry(validation, person) for person in chosen]
     content = {
         "name": validation.dataset.name,
@@ -59,7 +59,7 @@ def write_label_page(validation: Validation, path: str | Path, *, most: int = 40
         "counts": [(kind, KINDS[kind], count) for kind, count in validation.counts().items()],
         "general": [each.message for each in validation.findings if each.person is None],
         "people": people,
-        "left_out": len(everybody) - len(people),
+        "left_out": len(concerned) - len(people),
         "most": most,
         "sides": dict(SIDE_COLOURS),
     }
@@ -83,17 +83,17 @@ def _entry(validation: Validation, person: int) -> dict:
 
 
 def _picture(validation: Validation, person: int, marked: set[str]) -> str | None:
-    """The person with the labels, those in question ringed, as an address of data; None without a photo."""
+    """The subject with its labels, the suspicious ones circled, as a data URI; None without a photo."""
     dataset = validation.dataset
     joints = dataset.joints[person].astype(float)
     try:
         photo = dataset.photo(person)
         centre, scale = dataset.centre[person], dataset.person_size[person]
-        if not (np.isfinite(centre).all() and scale > 0):  # nobody knows where: the whole photo
+        if not (np.isfinite(centre).all() and scale > 0):  # not known: the whole photo
             centre, scale = (np.array(photo.shape[1::-1]) - 1) / 2, max(photo.shape[:2])
-        frame = crop_transform(centre, scale, SIDE, fill=0.62)
+        frame = crop_transform(centre, scale, SIDE, padding=1 / 0.62)
     except (OSError, ValueError) as error:
-        logger.warning("person %d is shown without a picture: %s", person, error)
+        logger.warning("subject %d is shown without an image: %s", person, error)
         return None
     joints[:, :2] = to_crop(joints[:, :2], frame)
     picture = draw_skeleton(cut_crop(photo, frame, SIDE), joints, dataset.skeleton, thickness=4)

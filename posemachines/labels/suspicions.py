@@ -1,4 +1,4 @@
-"""What looks wrong in labels, by joints alone: exchanged sides, limbs that are too long, poses that occur twice."""
+"""What looks wrong in labels, judged by joints alone: exchanged sides, limbs that are too long, repeated poses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ..skeleton import Skeleton
 __all__ = ["Swaps", "body_sizes", "exchanged_sides", "limb_excess", "same_poses", "side_groups"]
 
 FOLDS = 5
-LEAST_PEOPLE = 20  # who have the parts of a group labelled; with fewer there is nothing to learn from
-ROUNDS = 3  # of estimating people's sizes and limbs' usual lengths in turn
+LEAST_SUBJECTS = 20  # with the parts of a group labelled; fewer are not enough to learn from
+ROUNDS = 3  # alternating estimates of subjects' sizes and limbs' usual lengths
 
 
 class Swaps(NamedTuple):
@@ -24,7 +24,7 @@ class Swaps(NamedTuple):
     groups : list of tuple of int
         Indices into ``skeleton.pairs`` of the pairs that would be exchanged together.
     logits : ndarray of shape (N, G)
-        Log odds of "exchanged" against "as labelled"; NaN where the person lacks the labels.
+        Log odds of "exchanged" against "as labelled"; NaN where labels are missing.
     """
 
     groups: list[tuple[int, ...]]
@@ -32,9 +32,9 @@ class Swaps(NamedTuple):
 
 
 def side_groups(skeleton: Skeleton) -> list[tuple[int, ...]]:
-    """Pairs that an annotator may exchange together: one, or all beyond a joint, such as an arm's.
+    """Pairs that an annotator may exchange together: one, or all beyond a joint, such as those of the arms.
 
-    A group and all the other pairs are the same mistake, seen from either side; only the smaller one is kept.
+    Exchanging a group or all other pairs is the same mistake; only the smaller group is kept.
     """
     n = len(skeleton.pairs)
     limbs = {frozenset(limb) for limb in skeleton.limbs}
@@ -71,26 +71,25 @@ def _connected(start: int, edges: list[tuple[int, int]]) -> tuple[int, ...]:
 def exchanged_sides(joints: np.ndarray, skeleton: Skeleton, sizes: np.ndarray, random_state: int = 0) -> Swaps:
     """Log odds that a group of pairs has left and right exchanged, learned from the data set itself.
 
-    Every quantity that is measured turns its sign when the group is exchanged: how far the axis of a pair (right to
-    left) points the way of, or across, the axes of the pairs outside the group, and how much longer the limbs to them
-    would be crosswise. A logistic regression, without intercept, tells labelled poses from the same poses exchanged;
-    everybody is judged by a regression that has not seen them. So no pose needs to be known as right, as long as
-    most are.
+    Every feature changes its sign when the group is exchanged: how far the axis of a pair (right to left) points
+    along, or across, the axes of the pairs outside the group, and how much longer the limbs to them would be if they
+    crossed. A logistic regression without intercept separates the labelled poses from the same poses exchanged, and
+    judges held-out subjects. No pose needs to be known as correct, as long as most are.
 
     Parameters
     ----------
     joints : ndarray of shape (N, P, 3)
     skeleton : Skeleton
     sizes : ndarray of shape (N,)
-        Of the people, in pixels.
+        Of the subjects, in pixels.
     random_state : int
-        Divides the people into folds.
+        Seed of the division into folds.
     """
     groups = side_groups(skeleton)
     logits = np.full((len(joints), len(groups)), np.nan)
     for number, group in enumerate(groups):
         features, known = _odd_features(joints, skeleton, sizes, group)
-        if known.sum() >= LEAST_PEOPLE and features.shape[1]:
+        if known.sum() >= LEAST_SUBJECTS and features.shape[1]:
             logits[known, number] = -_held_out_logits(features[known], random_state)
     return Swaps(groups, logits)
 
@@ -112,7 +111,7 @@ def _held_out_logits(features: np.ndarray, random_state: int) -> np.ndarray:
 
 
 def _odd_features(joints, skeleton, sizes, group) -> tuple[np.ndarray, np.ndarray]:
-    """Quantities that turn their sign when the group is exchanged, (N, F), and who has any of them, (N,)."""
+    """Features that change their sign when the group is exchanged, (N, F), and which subjects have any, (N,)."""
     right, left = (np.array([pair[side] for pair in skeleton.pairs]) for side in (0, 1))
     labelled = joints[..., 2] > 0
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -133,7 +132,7 @@ def _odd_features(joints, skeleton, sizes, group) -> tuple[np.ndarray, np.ndarra
                 odd.append(_crosswise(places, (right[a], left[a]), (right[b], left[b])))
             features += [np.where(shown, each, 0) for each in odd]
             known |= shown
-        for part in middle:  # the nose lies before the middle of the ears: on which side, seen along the axis?
+        for part in middle:  # a nose lies in front of the middle of the ears: on which side of their axis?
             shown = both[:, a] & labelled[:, part] & (sizes > 0)
             away = places[:, part] - (places[:, left[a]] + places[:, right[a]]) / 2
             turned = axes[:, a, 0] * away[:, 1] - axes[:, a, 1] * away[:, 0]
@@ -143,17 +142,17 @@ def _odd_features(joints, skeleton, sizes, group) -> tuple[np.ndarray, np.ndarra
 
 
 def _crosswise(places, first, second) -> np.ndarray:
-    """How much longer two limbs would be if they ran crosswise, in sizes of the person."""
+    """How much longer two limbs would be if they crossed, in sizes of the subject."""
     length = lambda a, b: np.hypot(*np.moveaxis(places[:, a] - places[:, b], -1, 0))  # noqa: E731
     crossed = length(first[0], second[1]) + length(first[1], second[0])
     return crossed - length(first[0], second[0]) - length(first[1], second[1])
 
 
 def body_sizes(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Size of each person in pixels, (N,): of the limbs where there are enough, else of the box of the joints; else 0.
+    """Size of each subject in pixels, (N,): from its limbs if enough are labelled, else from the box of its joints.
 
-    Limbs are compared with their usual length, and the upper quarter of the ratios taken, as limbs that point at the
-    camera look short.
+    Limbs are compared with their usual length, and the upper quartile of the ratios is the size, since limbs that
+    point at the camera look short. 0 without a labelled joint.
     """
     labelled = joints[..., 2] > 0
     lengths, shown = _limb_lengths(joints, skeleton)
@@ -172,12 +171,12 @@ def body_sizes(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 def limb_excess(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """How unusually long each limb is, (N, L): deviations from the usual length; NaN where it is not labelled.
 
-    The logarithm of the length, divided by the size that the person's other limbs tell, in robust standard deviations
-    of that limb: those of the upper half, as foreshortening spreads the lower one.
+    The logarithm of the length, relative to the size estimated from the other limbs, in robust standard deviations of
+    that limb. They are estimated from the upper half, since foreshortening widens the lower one.
     """
     lengths, shown = _limb_lengths(joints, skeleton)
     excess = np.full(lengths.shape, np.nan)
-    if lengths.shape[1] < 3 or len(joints) < LEAST_PEOPLE:
+    if lengths.shape[1] < 3 or len(joints) < LEAST_SUBJECTS:
         return excess
     usual = _nan_quantile(
         np.where(shown, lengths / _positive(body_sizes(joints, skeleton))[:, None], np.nan), 0.5, axis=0
@@ -189,7 +188,7 @@ def limb_excess(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.log(ratios[:, limb] / others)
         logs[~np.isfinite(logs)] = np.nan
-        if np.isfinite(logs).sum() < LEAST_PEOPLE:
+        if np.isfinite(logs).sum() < LEAST_SUBJECTS:
             continue
         middle, high = np.nanquantile(logs, [0.5, 0.841])
         excess[:, limb] = (logs - middle) / max(high - middle, 0.05)
@@ -197,7 +196,7 @@ def limb_excess(joints: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 
 def same_poses(joints: np.ndarray, nearest: float) -> list[tuple[int, int, float]]:
-    """Pairs of people whose poses are the same but for place and size.
+    """Pairs of subjects whose poses agree up to position and size.
 
     Parameters
     ----------
@@ -208,7 +207,7 @@ def same_poses(joints: np.ndarray, nearest: float) -> list[tuple[int, int, float
     Returns
     -------
     list of (first, second, distance)
-        Among people with the same parts labelled, four at least.
+        Of subjects with the same parts labelled, at least four.
     """
     from scipy.spatial import cKDTree
 
@@ -244,7 +243,7 @@ def _box_sizes(joints, labelled) -> np.ndarray:
 
 
 def _nan_quantile(values, q: float, axis: int) -> np.ndarray:
-    """`np.nanquantile`, NaN where there is nothing, without its warning."""
+    """`np.nanquantile` that returns NaN for empty slices without a warning."""
     empty = ~np.isfinite(values).any(axis)
     filled = np.where(np.expand_dims(empty, axis), 0.0, values)
     return np.where(empty, np.nan, np.nanquantile(filled, q, axis=axis))

@@ -1,1 +1,1 @@
-"""What a machine costs: time, memory, energy."""
+"""Cost of machines: time, memory, energy."""

@@ -1,4 +1,4 @@
-"""What a machine costs in time and memory, measured the same way for every machine."""
+"""Time, memory and energy of machines, measured the same way for every machine."""
 
 from __future__ import annotations
 
@@ -35,21 +35,21 @@ _SAMPLE = 4  # images whose operations are counted
 
 @dataclass
 class Cost:
-    """What a block of code took.
+    """Cost of a block of code.
 
     Attributes
     ----------
     seconds : float
-        By the clock on the wall.
+        Wall-clock time.
     cpu_seconds : float
-        Of all threads of this process, and of children that ended: where the computer does other work meanwhile, it
-        grows less than the time by the clock.
+        CPU time of all threads of this process and of its finished children. It is less sensitive than `seconds` to
+        other load on the computer.
     peak_mib : float
-        Peak of resident memory above its start, in MiB.
+        Peak increase of resident memory, in MiB.
     joules : dict
-        By source, "cpu" and "gpu"; of everything that ran meanwhile. A source that cannot be read is missing.
+        Energy by source, "cpu" and "gpu", of everything that ran meanwhile; unreadable sources are missing.
     device_peak_mib : float or None
-        Peak of torch's memory on the GPU above the start; None where torch has not used one.
+        Peak increase of torch's GPU memory, in MiB; None if torch has not used a GPU.
     """
 
     seconds: float = float("nan")
@@ -59,7 +59,7 @@ class Cost:
     device_peak_mib: float | None = None
 
     def to_dict(self) -> dict:
-        """The attributes, rounded, ready for JSON; ``joules`` is None where no source tells."""
+        """The attributes, rounded, ready for JSON; ``joules`` is None if no source could be read."""
         device = self.device_peak_mib
         return {
             "seconds": round(self.seconds, 3),
@@ -72,22 +72,22 @@ class Cost:
 
 @contextmanager
 def measured(*, every: float = 0.02) -> Iterator[Cost]:
-    """Measure the seconds and the peak memory of a block.
+    """Measure time, peak memory and energy of a block.
 
     Parameters
     ----------
     every : float, default=0.02
-        Seconds between two looks at the memory; shorter peaks can be missed.
+        Seconds between memory readings; shorter peaks can be missed.
 
     Yields
     ------
     Cost
-        Filled in when the block ends, by an exception too.
+        Filled in when the block ends, also by an exception.
 
     Notes
     -----
-    ``peak_mib`` is memory of this process and its children on the host. Other threads that look at the same time slow
-    down what is measured a little: time single images by :func:`milliseconds_per_image`.
+    ``peak_mib`` is host memory of this process and its children. The thread that reads it slows the block down a
+    little: time single images with :func:`milliseconds_per_image`.
     """
     _give_back_memory()
     process, cost, stop = psutil.Process(), Cost(), threading.Event()
@@ -100,7 +100,7 @@ def measured(*, every: float = 0.02) -> Iterator[Cost]:
         rounds = 0
         while not stop.wait(every):
             peak, rounds = max(peak, _resident(process)), rounds + 1
-            if not rounds % 500:  # often enough for a counter that wraps around
+            if not rounds % 500:  # often enough for counters that wrap around
                 meter.read()
 
     watcher = threading.Thread(target=watch, daemon=True)
@@ -119,13 +119,13 @@ def measured(*, every: float = 0.02) -> Iterator[Cost]:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of its children that have ended."""
+    """CPU time of this process and of its finished children."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
 def _device_memory() -> int | None:
-    """Bytes that torch holds on the GPU, from where on it looks for the peak; None where it has not used one."""
+    """Bytes that torch holds on the GPU, after resetting its peak; None if it has not used a GPU."""
     cuda = getattr(sys.modules.get("torch"), "cuda", None)
     if cuda is None or not cuda.is_available() or not cuda.is_initialized():
         return None
@@ -145,13 +145,13 @@ def _resident(process: psutil.Process) -> int:
     for child in process.children(recursive=True):
         try:
             total += child.memory_info().rss
-        except psutil.NoSuchProcess:  # it ended in between
+        except psutil.NoSuchProcess:  # it has ended
             continue
     return total
 
 
 def _give_back_memory() -> None:
-    """Return freed memory to the system, where the C library can, so that it is not taken for memory in use."""
+    """Return freed memory to the system, if the C library can, so that it does not count as used."""
     gc.collect()
     if sys.platform == "linux":
         try:
@@ -161,21 +161,21 @@ def _give_back_memory() -> None:
 
 
 def milliseconds_per_image(machine, X, *, repetitions: int = 3, n_images: int = 30) -> dict[str, float]:
-    """Time of a warm machine for one image at a time.
+    """Prediction time of a warm machine at batch size 1.
 
     Parameters
     ----------
     machine : SequentialMachine
     X : uint8 ndarray of shape (N, H, W, 3)
     repetitions : int, default=3
-        Rounds over the images.
+        Passes over the images.
     n_images : int, default=30
-        How many of the images are used.
+        Number of images to use.
 
     Returns
     -------
     dict
-        ``median`` and ``p95`` over all images and rounds, in milliseconds.
+        ``median`` and ``p95`` over all images and passes, in milliseconds.
     """
     images = check_images(X)[:n_images]
     machine.predict(images[:1])
@@ -192,31 +192,30 @@ def _milliseconds(machine, images: np.ndarray) -> float:
 
 
 def measure_inference(machine, X, *, repetitions: int = 3, n_images: int = 30) -> dict:
-    """What a fitted machine costs to run, one image at a time; the same measurement for every machine.
+    """Cost of predicting with a fitted machine, at batch size 1.
 
     Parameters
     ----------
     machine : SequentialMachine
-        Fitted; anything with ``predict``. ``complexity`` and ``operations`` are asked where it has them.
+        Fitted; anything with ``predict``, and optionally ``size`` and ``count_operations``.
     X : uint8 ndarray of shape (N, H, W, 3)
     repetitions : int, default=3
-        Rounds over the images.
+        Passes over the images.
     n_images : int, default=30
-        How many of the images are used.
+        Number of images to use.
 
     Returns
     -------
     dict
-        ``cold_ms``, the first call; ``ms_per_image``, ``median`` and ``p95`` of the warm ones; ``peak_mib`` and
-        ``device_peak_mib``, memory above that of the loaded machine; ``complexity``, numbers such as ``parameters`` and
+        ``cold_ms``, the first call; ``ms_per_image``, ``median`` and ``p95`` of warm calls; ``peak_mib`` and
+        ``device_peak_mib``, memory in addition to the loaded machine; ``complexity``, such as ``parameters`` and
         ``nodes``; ``operations`` for one image, such as ``multiply_adds`` and ``node_visits``; ``joules_per_image`` by
         source, or None; and ``n_images`` and ``repetitions``.
 
     Notes
     -----
-    The first call is cold only if the process has not run the machine before: kernels are compiled and memory is taken
-    once. Time is taken in rounds of its own, without anything that looks at memory. What the computer uses when idle is
-    in the energy.
+    The first call is cold only if the process has not run the machine before. Time and memory are measured in separate
+    passes, so that reading the memory does not slow down the timing. The energy includes that of the idle computer.
     """
     images = check_images(X)[:n_images]
     cold = _milliseconds(machine, images[:1])
@@ -242,7 +241,7 @@ def measure_inference(machine, X, *, repetitions: int = 3, n_images: int = 30) -
 
 
 def machine_description() -> dict[str, str | int | float]:
-    """The computer in a few words, for a report: processor, cores, memory, system."""
+    """The computer: processor, cores, memory, system."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count() or 1,
@@ -262,7 +261,7 @@ def _processor() -> str:
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:
-    """Installed versions of packages; those that are missing are left out."""
+    """Versions of the installed packages among `packages`."""
     found = {}
     for package in packages:
         try:

@@ -1,4 +1,4 @@
-"""What the computer's own meters say about energy."""
+"""Energy from the computer's own meters."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from pathlib import Path
 __all__ = ["EnergyMeter"]
 
 POWERCAP = Path("/sys/class/powercap")
-_Counter = tuple[str, Callable[[], int], int, float]  # source, reading, where it wraps (0: never), joules a unit
+_Counter = tuple[str, Callable[[], int], int, float]  # source, reading, wrap-around (0: never), joules per unit
 
 
 class EnergyMeter:
-    """Joules since it was made, by source: "cpu" (packages and memory, by RAPL) and "gpu" (all, by NVML).
+    """Joules since its creation, by source: "cpu" (packages and memory, by RAPL) and "gpu" (all GPUs, by NVML).
 
-    A source that cannot be read is missing. Counters of RAPL wrap around, some within the hour: call :meth:`read` more
-    often than that.
+    Unreadable sources are missing. RAPL counters wrap around, some within an hour: call :meth:`read` more often.
 
     Notes
     -----
-    The meters count everything that runs on the computer. RAPL needs Linux and the right to read
-    ``/sys/class/powercap``, which many systems give to root alone; NVML needs the package nvidia-ml-py.
+    The meters count everything that runs on the computer. RAPL needs Linux and read access to ``/sys/class/powercap``,
+    which many systems restrict to root; NVML needs the package nvidia-ml-py.
     """
 
     def __init__(self) -> None:
@@ -32,13 +31,13 @@ class EnergyMeter:
             source, reading, _, _ = counter
             try:
                 self._last.append(reading())
-            except Exception:  # whatever a driver objects to: there is no meter then
+            except Exception:  # drivers raise anything; there is no meter then
                 continue
             self._counters.append(counter)
             self._joules[source] = 0.0
 
     def read(self) -> dict[str, float]:
-        """Joules by source so far; empty where the computer does not tell."""
+        """Joules by source so far; empty if no source can be read."""
         for index, (source, reading, wrap, unit) in enumerate(self._counters):
             try:
                 now = reading()
@@ -51,7 +50,7 @@ class EnergyMeter:
 
 
 def _rapl(root: Path) -> list[_Counter]:
-    """Packages, and memory, which they do not include; "psys" and "core" would count the same energy again."""
+    """Packages and memory; "psys" and "core" would count the same energy twice."""
     found: list[_Counter] = []
     for zone in sorted(root.glob("intel-rapl:*")):
         try:
@@ -74,6 +73,6 @@ def _nvml() -> list[_Counter]:
 
         pynvml.nvmlInit()
         handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-    except Exception:  # no package, no driver, or one that is too old
+    except Exception:  # no package, no driver, or an old one
         return []
     return [("gpu", partial(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle), 0, 1e-3) for handle in handles]

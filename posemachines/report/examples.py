@@ -66,9 +66,7 @@ class Examples:
                 if each.shape != (n, n_parts, 2):
                     raise ValueError(f"joints[{key!r}][{number}] must be {(n, n_parts, 2)}; got {each.shape}")
                 if not np.isfinite(each).all():
-                    raise ValueError(
-                        f"joints[{key!r}][{number}] holds NaN or infinity; predict every part"
-                    )
+                    raise ValueError(f"joints[{key!r}][{number}] holds NaN or infinity; predict every part")
         for key, stages in beliefs.items():
             if len(stages) != len(joints.get(key, ())):
                 raise ValueError(

@@ -10,7 +10,6 @@ from pathlib import Path
 from .._utils import formatting as form
 from .._utils.json_files import plain, write_json
 from .._utils.replacing import replacing
-from ..evaluation.accuracy import Evaluation
 from ..evaluation.evaluator import EvaluationCrops, crop_size, crops_for, evaluate
 from ..evaluation.significance import compare_machines
 from ..profiling.cost import measure_inference
@@ -100,7 +99,6 @@ class Report:
             if size not in crops:
                 crops[size] = crops_for(machine, data)
             accuracy = evaluate(machine, crops[size], training=training, n_resamples=n_resamples)
-            assert isinstance(accuracy, Evaluation)
             inference = measure_inference(machine, crops[size].X, n_images=n_timed)
             entries[key] = machine_to_json(machine, accuracy, inference, label=(labels or {}).get(key, key))
             distances[key] = accuracy.distances[-1]

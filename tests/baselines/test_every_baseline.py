@@ -27,7 +27,7 @@ def fitted(crops):
 
 
 def score(poses, y):
-    return evaluate_stages([poses], y, LSP, n_resamples=10).stages[-1].pck["0.2"]
+    return evaluate_stages([poses], y, LSP, n_resamples=10).stages[-1].pck[0.2]
 
 
 @pytest.mark.parametrize("name", MARGIN)

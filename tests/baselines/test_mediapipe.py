@@ -188,7 +188,7 @@ def test_photographs(mediapipe, lspet_root, capfd):
     poses = machine.predict(people.X)
     mean = MeanPose(skeleton=LSP).fit(people.X, people.y).predict(people.X)
     reached, not_looking = (
-        evaluate_stages([found], people.y, LSP, n_resamples=10).stages[-1].pck["0.2"] for found in (poses, mean)
+        evaluate_stages([found], people.y, LSP, n_resamples=10).stages[-1].pck[0.2] for found in (poses, mean)
     )
     assert reached > not_looking + 30
     assert 0.8 < machine.found_ <= 1

@@ -62,7 +62,7 @@ def test_files_of_the_report(run):
     parser.feed(page)
     for machine in report["machines"].values():
         assert machine["label"] in page
-    assert {"pck_curves.png", "stage_bars.png", "people.png", "stages.png"} <= {file.name for file in folder.iterdir()}
+    assert {"pck_curves.png", "stage_bars.png", "subjects.png", "stages.png"} <= {file.name for file in folder.iterdir()}
     assert not list(folder.glob("*.tmp"))
     assert not list(folder.glob("*.checkpoint"))
 

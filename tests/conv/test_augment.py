@@ -18,7 +18,7 @@ NO_SWAP = torch.tensor([0, 1, 2])
 
 
 def motions(n, shape, seed=0, **settings):
-    settings = {"rotation": 40.0, "scale": (0.8, 1.25), "shift": 0.1, "flip": True} | settings
+    settings = {"rotation": 40.0, "scale_jitter": (0.8, 1.25), "shift": 0.1, "flip": True} | settings
     return draw_motion(n, shape, generator=torch.Generator().manual_seed(seed), **settings)
 
 
@@ -37,7 +37,7 @@ def joints_in_the_middle(n, shape, seed=1):
     return joints
 
 
-def test_joints_move_as_pixels_do():
+def test_joints_move_with_the_pixels():
     shape = (96, 128)
     joints, motion = joints_in_the_middle(16, shape), motions(16, shape)
     dots = gaussian_targets(joints, shape, stride=1, sigma=2.0)[:, :3]
@@ -46,7 +46,7 @@ def test_joints_move_as_pixels_do():
     assert (peak(move_images(dots, motion)) - moved[..., :2]).abs().max() < 0.05
 
 
-def test_beliefs_move_as_joints_do_and_sides_change_places():
+def test_beliefs_move_as_joints_do_and_sides_are_exchanged():
     shape, stride = (128, 160), 4
     joints, motion = joints_in_the_middle(16, shape), motions(16, shape)
     assert motion.flipped.any()
@@ -71,7 +71,7 @@ def test_a_mirrored_crop_has_mirrored_columns_and_swapped_sides():
     assert torch.allclose(moved, beliefs[:, [1, 0, 2, 3]].flip(-1), atol=1e-5)
 
 
-def test_outside_the_crop_there_is_grey_and_background():
+def test_outside_the_crop_is_grey_and_background():
     motion = Motion(torch.tensor([[[1.0, 0, 8], [0, 1, 0]]]), torch.tensor([False]))
     assert torch.equal(move_images(torch.ones(1, 3, 8, 16), motion)[..., :8], torch.zeros(1, 3, 8, 8))
     moved = move_beliefs(torch.full((1, 4, 2, 4), 0.25), motion, NO_SWAP, stride=4)
@@ -87,8 +87,8 @@ def test_joints_that_leave_the_crop_become_unlabelled():
     assert torch.equal(moved, torch.tensor([[[15.0, 2, 1], [0, 0, 0], [0, 0, 0]]]))
 
 
-def test_motions_keep_to_their_ranges():
-    motion = motions(500, (100, 60), rotation=30.0, scale=(0.5, 2.0), shift=0.1)
+def test_motions_stay_within_their_ranges():
+    motion = motions(500, (100, 60), rotation=30.0, scale_jitter=(0.5, 2.0), shift=0.1)
     linear = motion.matrix[:, :, :2]
     scale = torch.linalg.det(linear).abs().sqrt()
     assert scale.min() > 0.5 - 1e-4
@@ -103,10 +103,10 @@ def test_motions_keep_to_their_ranges():
     assert 0.4 < motion.flipped.float().mean() < 0.6
 
 
-def test_a_linear_scale_has_its_mean_in_the_middle():
+def test_the_mean_of_a_linear_scale_is_in_the_middle():
     means = {}
     for law in ("log", "linear"):
-        motion = motions(2000, (20, 28), scale=(0.5, 2.0), scale_law=law)
+        motion = motions(2000, (20, 28), scale_jitter=(0.5, 2.0), scale_law=law)
         means[law] = torch.linalg.det(motion.matrix[:, :, :2]).abs().sqrt().mean()
     assert means["linear"] == pytest.approx(1.25, abs=0.03)
     assert means["log"] == pytest.approx(1.5 / math.log(4), abs=0.03)
@@ -120,15 +120,15 @@ def test_motion_and_its_inverse_cancel():
 
 
 @pytest.mark.parametrize("flip", [False, True])
-def test_no_motion_at_all_changes_nothing(flip):
-    motion = motions(4, (20, 28), rotation=0.0, scale=(1.0, 1.0), shift=0.0, flip=flip)
+def test_no_motion_changes_nothing(flip):
+    motion = motions(4, (20, 28), rotation=0.0, scale_jitter=(1.0, 1.0), shift=0.0, flip=flip)
     images = torch.rand(4, 3, 20, 28)
     expected = torch.where(motion.flipped[:, None, None, None], images.flip(-1), images)
     assert torch.allclose(move_images(images, motion), expected, atol=1e-4)
     assert flip or not motion.flipped.any()
 
 
-def test_colours_change_by_no_more_than_asked():
+def test_colours_change_by_at_most_the_given_amount():
     images = torch.rand(64, 3, 4, 4) - 0.5
     chances = torch.rand(64, 5, 1, 1, generator=torch.Generator().manual_seed(0))
     changed = jitter_colours(images, 0.2, chances)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from posemachines.conv.convert import caffe_files
 from posemachines.conv.convert.caffe_files import CaffeLayer, read_caffemodel, read_prototxt, write_caffemodel
 
-# -- a small writer of the wire format, apart from protobuf ---------------------------------------------------------
+# -- a small writer of the wire format, independent of protobuf ----------------------------------------------------
 
 
 def varint(number):
@@ -68,10 +68,10 @@ def stored(tmp_path, content, name="weights.caffemodel"):
     return path
 
 
-# -- files of weights -----------------------------------------------------------------------------------------------
+# -- weights --------------------------------------------------------------------------------------------------------
 
 
-def test_bytes_made_by_hand_are_read(tmp_path):
+def test_handmade_bytes_are_read(tmp_path):
     layers = read_caffemodel(stored(tmp_path, SMALL))
     assert list(layers) == ["one", "two"]
     weight, bias = layers["one"]
@@ -80,11 +80,11 @@ def test_bytes_made_by_hand_are_read(tmp_path):
     assert np.array_equal(bias, [7, 8])
     assert np.array_equal(layers["two"][0], np.arange(4).reshape(1, 2, 1, 2))
     assert layers["two"][1] is None
-    weight += 1  # the arrays are the caller's own
+    weight += 1  # the arrays are writable
 
 
 @pytest.mark.parametrize("double", [False, True])
-def test_the_old_format_made_by_hand_is_read(tmp_path, double):
+def test_handmade_bytes_in_the_legacy_format_are_read(tmp_path, double):
     blobs = old_blob((2, 3, 1, 1), range(6), double=double), old_blob((1, 1, 1, 2), (7, 8), double=double)
     layers = read_caffemodel(stored(tmp_path, old_layer("one", *blobs)))
     assert np.array_equal(layers["one"][0], np.arange(6).reshape(2, 3, 1, 1))
@@ -92,10 +92,8 @@ def test_the_old_format_made_by_hand_is_read(tmp_path, double):
     assert layers["one"][0].dtype == np.float32
 
 
-def test_unknown_fields_are_skipped_and_numbers_may_come_in_pieces(tmp_path):
-    unknown = (
-        whole(9, 3) + chunk(200, "what is that") + varint(201 << 3 | 5) + floats([1]) + varint(33 << 3 | 1) + bytes(8)
-    )
+def test_unknown_fields_are_skipped_and_values_may_be_split(tmp_path):
+    unknown = whole(9, 3) + chunk(200, "unknown") + varint(201 << 3 | 5) + floats([1]) + varint(33 << 3 | 1) + bytes(8)
     pieces = chunk(7, chunk(1, b"\x01\x02") + unknown) + chunk(5, floats([1])) + unknown + chunk(5, floats([2]))
     content = unknown + chunk(100, unknown + chunk(1, "one") + chunk(7, pieces + chunk(6, floats([9, 9]))))
     assert np.array_equal(read_caffemodel(stored(tmp_path, content))["one"][0], [[1, 2]])
@@ -103,7 +101,7 @@ def test_unknown_fields_are_skipped_and_numbers_may_come_in_pieces(tmp_path):
 
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("double", [False, True])
-def test_what_is_written_is_read(tmp_path, legacy, double, rng):
+def test_round_trip(tmp_path, legacy, double, rng):
     layers = {
         "one": (rng.normal(size=(2, 3, 1, 5)).astype(np.float32), rng.normal(size=2).astype(np.float32)),
         "two": (rng.normal(size=(1, 2, 3, 3)).astype(np.float32), None),
@@ -116,14 +114,14 @@ def test_what_is_written_is_read(tmp_path, legacy, double, rng):
         assert np.array_equal(bias, layers[name][1]) if name == "one" else bias is None
 
 
-def test_what_is_written_is_what_one_writes_by_hand(tmp_path):
+def test_written_bytes_equal_handmade_ones(tmp_path):
     arrays = np.arange(6, dtype=np.float32).reshape(2, 3, 1, 1), np.array([7, 8], np.float32)
     blobs = [(array.shape, array.ravel()) for array in arrays]
     path = tmp_path / "weights.caffemodel"
     write_caffemodel(path, {"one": arrays})
     assert sorted(path.read_bytes()) == sorted(
         chunk(1, "posemachines") + layer("one", *(blob(*each) for each in blobs))
-    )  # the same bytes, but fields may come in another order
+    )  # sorted, since the order of the fields may differ
     old = [((2, 3, 1, 1), arrays[0].ravel()), ((1, 1, 1, 2), arrays[1])]
     write_caffemodel(path, {"one": arrays}, legacy=True)
     by_hand = chunk(1, "posemachines") + old_layer("one", *(old_blob(*each) for each in old))
@@ -174,37 +172,37 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         "bare",
     ],
 )
-def test_other_files_are_refused(tmp_path, content):
+def test_other_files_are_rejected(tmp_path, content):
     path = stored(tmp_path, content)
-    with pytest.raises(ValueError, match=r"weights\.caffemodel is no \.caffemodel") as error:
+    with pytest.raises(ValueError, match=r"weights\.caffemodel is not a \.caffemodel") as error:
         read_caffemodel(path)
-    assert f"{len(content)} bytes and begins with {content[:16]!r}" in str(error.value)
+    assert f"{len(content)} bytes and starts with {content[:16]!r}" in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (layer("one", blob((2, 3, 1, 1), range(5))), r"layer 'one' has 5 numbers for an array of shape \(2, 3, 1, 1\)"),
-        (layer("one", blob((2**62, 2**62), range(5))), "has 5 numbers for an array of shape"),
-        (layer("one", blob((2**64 - 2, 2**64 - 3), range(6))), r"has 6 numbers for an array of shape \(-2, -3\)"),
-        (layer("one", blob((0, 3), ())), r"has an array of shape \(0, 3\) without numbers"),
-        (layer("one", chunk(7, chunk(1, b"\x02"))), r"has an array of shape \(2,\) without numbers"),
-        (layer("one", chunk(7, chunk(1, b"\x01")) + chunk(5, b"12345")), "has 1 numbers for an array"),
-        (layer("one", chunk(5, floats([1]))), r"has 1 numbers for an array of shape \(0, 0, 0, 0\)"),
-        (layer("one", blob((2,), (1, np.nan))), "layer 'one' has weights that are infinite or not a number"),
-        (layer("one", old_blob((1, 1, 1, 1), (1e300,), double=True)), "infinite or not a number"),
-        (layer("one", *[blob((1,), (1,))] * 3), "layer 'one' has 3 arrays; expected weights and perhaps biases"),
-        (layer("one", blob((1,), (1,))) * 2, "has weights of two layers 'one'"),
+        (layer("one", blob((2, 3, 1, 1), range(5))), r"layer 'one' has 5 values for an array of shape \(2, 3, 1, 1\)"),
+        (layer("one", blob((2**62, 2**62), range(5))), "has 5 values for an array of shape"),
+        (layer("one", blob((2**64 - 2, 2**64 - 3), range(6))), r"has 6 values for an array of shape \(-2, -3\)"),
+        (layer("one", blob((0, 3), ())), r"has an array of shape \(0, 3\) without values"),
+        (layer("one", chunk(7, chunk(1, b"\x02"))), r"has an array of shape \(2,\) without values"),
+        (layer("one", chunk(7, chunk(1, b"\x01")) + chunk(5, b"12345")), "has 1 values for an array"),
+        (layer("one", chunk(5, floats([1]))), r"has 1 values for an array of shape \(0, 0, 0, 0\)"),
+        (layer("one", blob((2,), (1, np.nan))), "layer 'one' has weights that are infinite or NaN"),
+        (layer("one", old_blob((1, 1, 1, 1), (1e300,), double=True)), "infinite or NaN"),
+        (layer("one", *[blob((1,), (1,))] * 3), "layer 'one' has 3 arrays; expected weights and optionally biases"),
+        (layer("one", blob((1,), (1,))) * 2, "has two layers named 'one'"),
         (chunk(100, chunk(1, b"\xff\n") + chunk(7, b"")), r"layer '\\\\xff\\n' has an array"),
     ],
 )
-def test_malformed_weights_are_refused(tmp_path, content, message):
+def test_malformed_weights_are_rejected(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         read_caffemodel(stored(tmp_path, content))
 
 
-def read_or_refuse(path):
-    """Layers of a file, nothing where it is refused; any other error is the test's."""
+def read_or_reject(path):
+    """Layers of a file, or {} if it raises a ValueError; any other error fails the test."""
     try:
         return read_caffemodel(path)
     except ValueError:
@@ -213,8 +211,8 @@ def read_or_refuse(path):
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
 @given(length=st.integers(0, len(SMALL) - 1))
-def test_a_file_that_breaks_off_is_refused_or_gives_the_layers_before(tmp_path, length):
-    found = read_or_refuse(stored(tmp_path, SMALL[:length]))
+def test_a_truncated_file_is_rejected_or_gives_its_complete_layers(tmp_path, length):
+    found = read_or_reject(stored(tmp_path, SMALL[:length]))
     assert list(found) in ([], ["one"])
     for weight, bias in found.values():
         assert weight.shape == (2, 3, 1, 1)
@@ -225,18 +223,18 @@ def test_a_file_that_breaks_off_is_refused_or_gives_the_layers_before(tmp_path, 
 @given(place=st.integers(0, len(SMALL) - 1), change=st.binary(min_size=1, max_size=12), keep=st.booleans())
 def test_damaged_bytes_give_finite_arrays_or_a_value_error(tmp_path, place, change, keep):
     damaged = SMALL[:place] + change + SMALL[place + (0 if keep else len(change)) :]
-    for weight, bias in read_or_refuse(stored(tmp_path, damaged)).values():
+    for weight, bias in read_or_reject(stored(tmp_path, damaged)).values():
         assert np.isfinite(weight).all()
         assert bias is None or bias.ndim == 1
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(content=st.binary(max_size=200))
-def test_random_bytes_are_refused(tmp_path, content):
-    assert read_or_refuse(stored(tmp_path, content)) == {}
+def test_random_bytes_are_rejected(tmp_path, content):
+    assert read_or_reject(stored(tmp_path, content)) == {}
 
 
-def test_without_protobuf_one_is_told_what_to_install(tmp_path, monkeypatch):
+def test_the_error_without_protobuf_says_what_to_install(tmp_path, monkeypatch):
     caffe_files._protobuf.cache_clear()
     monkeypatch.setitem(sys.modules, "google.protobuf", None)
     for function in (read_caffemodel, read_prototxt, lambda path: write_caffemodel(path, {})):
@@ -244,7 +242,7 @@ def test_without_protobuf_one_is_told_what_to_install(tmp_path, monkeypatch):
             function(tmp_path / "weights.caffemodel")
 
 
-def test_files_that_are_not_there(tmp_path):
+def test_missing_files(tmp_path):
     for function in (read_caffemodel, read_prototxt):
         with pytest.raises(FileNotFoundError):
             function(tmp_path / "none.caffemodel")
@@ -277,7 +275,7 @@ def test_a_description_is_read(tmp_path):
     ]
 
 
-def test_a_description_in_the_old_format_is_read(tmp_path):
+def test_a_description_in_the_legacy_format_is_read(tmp_path):
     text = 'layers { name: "one" type: CONVOLUTION blobs_lr: 1 convolution_param { num_output: 2 kernel_size: 3 } }'
     text += (
         'layers { name: "two" type: EUCLIDEAN_LOSS } layers { name: "three" type: POOLING pooling_param { pool: MAX } }'
@@ -290,18 +288,18 @@ def test_a_description_in_the_old_format_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "describes no layer"),
+        (b"", "describes no layers"),
         (
             b'net: "pose_train_test.prototxt" base_lr: 0.00008 solver_mode: GPU',
-            "describes no layer; .* not of a solver",
+            "describes no layers; .* of a solver",
         ),
-        (b"<html>404</html>", "is no .prototxt"),
-        (b"layer { name: 3", "is no .prototxt"),
-        (b"\xff\xfe\x00", "is no .prototxt"),
-        (b"layer { " + b"a { " * 20_000, "is no .prototxt"),
-        (b'layer { type: "Pooling" pooling_param { pool: MEDIAN } }', "is no .prototxt"),
+        (b"<html>404</html>", "is not a .prototxt"),
+        (b"layer { name: 3", "is not a .prototxt"),
+        (b"\xff\xfe\x00", "is not a .prototxt"),
+        (b"layer { " + b"a { " * 20_000, "is not a .prototxt"),
+        (b'layer { type: "Pooling" pooling_param { pool: MEDIAN } }', "is not a .prototxt"),
     ],
 )
-def test_other_files_are_no_descriptions(tmp_path, content, message):
+def test_other_files_are_not_descriptions(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         read_prototxt(stored(tmp_path, content, "net.prototxt"))

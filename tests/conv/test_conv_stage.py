@@ -7,10 +7,11 @@ import torch
 from sklearn.base import clone
 
 from posemachines.beliefs import decode, gaussian_beliefs
-from posemachines.conv import ConvStage, JointTraining
+from posemachines.conv import ConvStage, JointTraining, StagewiseTraining
 from posemachines.skeleton import Skeleton
 from posemachines.stage import Stage
-from tests.conv.conv_toys import DOTS, draw_dots, tiny_stage
+from posemachines.training import StackedTraining
+from tests.conv.conv_toys import DOTS, draw_dots, fit_alone, tiny_runtime, tiny_stage, tiny_training, train
 
 LEARNS = {"epochs": 30, "learning_rate": 5e-3, "rotation": 10.0, "colour": 0.0, "sigma": 4.0}
 UNPAIRED = Skeleton("dots", ("red", "green", "blue"))
@@ -23,14 +24,14 @@ def median_error(beliefs, joints):
 
 @pytest.fixture(scope="module")
 def joint(dots):
-    """Three stages, trained together for a moment."""
-    return JointTraining().fit_stages([tiny_stage()] * 3, *dots, DOTS)
+    """Three stages, trained together for two epochs."""
+    return train(3, *dots)
 
 
 @pytest.fixture(scope="module")
 def learned():
     images, joints = draw_dots(96, height=32, width=40)
-    return JointTraining().fit_stages([tiny_stage(**LEARNS)] * 2, images, joints, UNPAIRED)
+    return train(2, images, joints, UNPAIRED, **LEARNS)
 
 
 def run(stages, images):
@@ -43,7 +44,7 @@ def run(stages, images):
 
 def test_a_first_stage_learns_dots():
     images, joints = draw_dots(96, height=32, width=40)
-    stage = tiny_stage(**LEARNS).fit(images, None, joints, skeleton=UNPAIRED)
+    stage = fit_alone(images, None, joints, skeleton=UNPAIRED, **LEARNS)
     new, truth = draw_dots(32, height=32, width=40, seed=1)
     beliefs = stage.predict(new)
     assert beliefs.shape == (32, 4, 8, 10)
@@ -55,10 +56,10 @@ def test_a_first_stage_learns_dots():
 
 def test_a_later_stage_reads_the_beliefs_it_is_given():
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (96, 32, 40, 3), np.uint8)  # tells nothing: only the beliefs do
+    images = rng.integers(0, 256, (96, 32, 40, 3), np.uint8)  # noise: only the beliefs are informative
     _, joints = draw_dots(96, height=32, width=40)
     previous = gaussian_beliefs(joints, (8, 10), stride=4, sigma=4.0)
-    stage = tiny_stage(**LEARNS).fit(images, previous, joints, skeleton=UNPAIRED)
+    stage = fit_alone(images, previous, joints, skeleton=UNPAIRED, **LEARNS)
     assert stage.uses_beliefs_
     _, truth = draw_dots(32, height=32, width=40, seed=1)
     new = rng.integers(0, 256, (32, 32, 40, 3), np.uint8)
@@ -83,8 +84,11 @@ def test_beliefs_have_the_height_of_the_targets(learned):
 
 
 def test_stages_of_joint_training_are_fitted_clones_that_share_a_trunk(dots):
-    stages = [tiny_stage() for _ in range(2)]
-    fitted = JointTraining().fit_stages(stages, *dots, DOTS)
+    stages = [tiny_stage(random_state=np.random.RandomState(0)), tiny_stage()]
+    runtime = tiny_runtime(verbose=False)
+    fitted = tiny_training().fit_stages(stages, *dots, DOTS, runtime=runtime)
+    assert stages[0].random_state.randint(99) == np.random.RandomState(0).randint(99)
+    assert all(stage.runtime is runtime for stage in fitted)
     assert all(not hasattr(stage, "network_") for stage in stages)
     assert fitted[0].network_.trunks[0] is fitted[1].network_.trunks[0]
     assert [stage.uses_beliefs_ for stage in fitted] == [False, True]
@@ -106,7 +110,7 @@ def test_unequal_axes_and_another_size_at_prediction(joint):
     assert run(joint, other)[-1].shape == (2, 4, 9, 16)
 
 
-def test_many_people_at_once_are_as_one_by_one(joint):
+def test_subjects_predicted_together_or_one_by_one_have_the_same_beliefs(joint):
     images, _ = draw_dots(70)
     together = run(joint, images)[-1]
     alone = np.concatenate([run(joint, images[index : index + 1])[-1] for index in (0, 69)])
@@ -137,7 +141,7 @@ def test_copies_predict_identically(joint, dots, copied):
     assert stages[0].network_.trunks[0] is stages[2].network_.trunks[0]
 
 
-def test_clone_keeps_the_settings_only(joint):
+def test_clone_keeps_the_parameters_only(joint):
     copied = clone(joint[0])
     assert copied.get_params() == joint[0].get_params()
     assert not hasattr(copied, "network_")
@@ -145,7 +149,7 @@ def test_clone_keeps_the_settings_only(joint):
 
 def test_the_number_of_threads_is_restored(dots):
     before = torch.get_num_threads()
-    tiny_stage(n_jobs=2, epochs=1).fit(dots[0][:8], None, dots[1][:8])
+    fit_alone(dots[0][:8], None, dots[1][:8], n_jobs=2, epochs=1)
     assert torch.get_num_threads() == before
 
 
@@ -153,34 +157,44 @@ def test_bfloat16_predicts_nearly_the_same(joint, dots):
     images, _ = dots
     stages = copy.deepcopy(joint)
     for stage in stages:
-        stage.set_params(precision="bfloat16")
+        stage.runtime = tiny_runtime(precision="bfloat16")
     assert np.allclose(run(stages, images)[-1], run(joint, images)[-1], atol=0.05)
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"device": "cuda:7"}, "torch sees .* CUDA devices; pass device='cpu'"),
+        ({"device": "cuda:7"}, "torch finds .* CUDA devices; pass device='cpu'"),
         ({"device": "abacus"}, "device must be 'auto'"),
         ({"precision": "float8"}, "precision must be 'auto'"),
         ({"precision": "float16"}, "needs a CUDA device"),
-        ({"network": "resnet"}, "network must be one of 'lite'"),
+        ({"network": "resnet"}, "network must be one of 'cpm-lite'"),
         ({"optimiser": "adam"}, "optimiser must be"),
         ({"schedule": "linear"}, "schedule must be"),
         ({"init": "zero"}, "init must be"),
         ({"scale_law": "cubic"}, "scale_law must be"),
-        ({"accumulate": 0}, "accumulate must be positive"),
+        ({"accumulation_steps": 0}, "accumulation_steps must be positive"),
         ({"n_workers": -1}, "n_workers must be"),
         ({"learning_rate": -1.0}, "learning_rate must be positive"),
         ({"feature_width": 18}, "multiple of 4"),
-        ({"epochs": 0}, "epochs must be positive"),
-        ({"scale": (1.2, 0.8)}, "scale must be"),
+        ({"epochs": 0}, "epochs must be 'auto' or a positive integer"),
+        ({"epochs": 2.5}, "epochs must be 'auto' or a positive integer"),
+        ({"epochs": "all"}, "epochs must be 'auto' or a positive integer"),
+        ({"batch_size": 0}, "batch_size must be positive"),
+        ({"scale_jitter": (1.2, 0.8)}, "scale_jitter must be"),
+        ({"scale_jitter": 0.2}, "scale_jitter must be"),
+        ({"augmentation": None}, "augmentation must be an Augmentation"),
         ({"n_jobs": 0}, "n_jobs must be"),
     ],
 )
 def test_settings_that_cannot_be_trained_with(dots, settings, message):
     with pytest.raises(ValueError, match=message):
-        tiny_stage(**settings).fit(dots[0], None, dots[1])
+        fit_alone(dots[0], None, dots[1], **settings)
+
+
+def test_a_single_stage_refuses_strategies_for_several(dots):
+    with pytest.raises(ValueError, match="training must be a JointTraining"):
+        tiny_stage().fit(dots[0], None, dots[1], training=StackedTraining())
 
 
 class Echo(Stage):
@@ -192,19 +206,37 @@ class Echo(Stage):
 
 
 @pytest.mark.parametrize(
-    ("stages", "supervision", "message"),
+    ("stages", "settings", "message"),
     [
-        ([ConvStage(), Echo()], "all", "stage 2 is a Echo but joint training needs ConvStages"),
-        ([ConvStage(), ConvStage(epochs=3)], "all", "stage 2 has epochs=3 but stage 1 has"),
-        ([], "all", "stages is empty"),
-        ([ConvStage()], "first", "supervision must be 'all' or 'last'"),
+        ([ConvStage(), Echo()], {}, "stage 2 is a Echo, but joint training needs ConvStages"),
+        ([ConvStage(), ConvStage(stage_width=32)], {}, "stage 2 has network .*32.* but stage 1 has"),
+        ([ConvStage(), ConvStage(init="gaussian")], {}, "stage 2 has init 'gaussian' but stage 1 has 'he'"),
+        ([], {}, "stages is empty"),
+        ([ConvStage()], {"supervision": "first"}, "supervision must be 'all' or 'last'"),
     ],
 )
-def test_stages_that_cannot_be_trained_together(dots, stages, supervision, message):
+def test_stages_that_cannot_be_trained_together(dots, stages, settings, message):
     with pytest.raises(ValueError, match=message):
-        JointTraining(supervision).fit_stages(stages, *dots, DOTS)
+        JointTraining(**settings).fit_stages(stages, *dots, DOTS)
 
 
-def test_joint_training_without_a_label_is_refused(dots):
+@pytest.mark.parametrize("strategy", [JointTraining, StagewiseTraining])
+def test_training_without_a_label_is_refused(dots, strategy):
     with pytest.raises(ValueError, match="no joint is labelled"):
-        JointTraining().fit_stages([tiny_stage()], dots[0], dots[1] * [1, 1, 0], DOTS)
+        train(1, dots[0], dots[1] * [1, 1, 0], strategy=strategy)
+
+
+def test_a_stage_fitted_alone_uses_its_default_training(dots, monkeypatch):
+    monkeypatch.setattr(ConvStage, "default_training", tiny_training(epochs=3))
+    stage = tiny_stage()
+    stage.runtime = tiny_runtime()
+    stage.fit(dots[0], None, dots[1], skeleton=DOTS)
+    assert len(stage.history_) == 3
+    assert np.array_equal(stage.predict(dots[0]), fit_alone(dots[0], None, dots[1], epochs=3).predict(dots[0]))
+
+
+@pytest.mark.parametrize(("old", "new"), [("lite", "cpm-lite"), ("cvpr", "cpm"), ("vgg", "cpm-vgg")])
+def test_old_names_of_networks_are_accepted_with_a_warning(old, new):
+    with pytest.warns(DeprecationWarning, match=f"use '{new}'"):
+        design = ConvStage(network=old).design()
+    assert design == ConvStage(network=new).design()

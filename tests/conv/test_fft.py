@@ -1,6 +1,7 @@
 import copy
 import io
 import pickle
+import runpy
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional
 from posemachines.conv._kernels import fft, spectra
 from posemachines.conv._kernels.fft import LargeConv2d, conv2d_fft
 
-SHAPES = [  # people, channels in and out, rows and columns of the kernel, of the maps
+SHAPES = [  # subjects, input and output channels, size of the kernel, size of the maps
     (1, 1, 1, (3, 3), (5, 7)),
     (2, 3, 4, (5, 3), (1, 9)),
     (2, 5, 7, (9, 5), (13, 17)),
@@ -24,11 +25,11 @@ SHAPES = [  # people, channels in and out, rows and columns of the kernel, of th
 ]
 
 
-def draw(people, n_in, n_out, kernel, size, seed=0):
-    """Maps, weight of unit gain, and bias."""
+def draw(subjects, n_in, n_out, kernel, size, seed=0):
+    """Maps, weights with unit gain, and bias."""
     random = torch.Generator().manual_seed(seed)
     maps, weight, bias = (
-        torch.randn(*shape, generator=random) for shape in ((people, n_in, *size), (n_out, n_in, *kernel), (n_out,))
+        torch.randn(*shape, generator=random) for shape in ((subjects, n_in, *size), (n_out, n_in, *kernel), (n_out,))
     )
     return maps, weight / weight[0].numel() ** 0.5, bias
 
@@ -44,15 +45,20 @@ def layer(method="fft", seed=0, n_in=4, n_out=6, size=9):
     return made
 
 
+@pytest.fixture(autouse=True)
+def enabled(monkeypatch):
+    monkeypatch.setattr(fft, "ENABLED", True)
+
+
 @pytest.fixture
-def small_pieces(monkeypatch):
-    """Tiles and spectra are worked on in many small pieces."""
+def small_chunks(monkeypatch):
+    """Process tiles and spectra in many small chunks."""
     monkeypatch.setattr(spectra, "CHUNK", 5000)
     monkeypatch.setattr(spectra, "GROUP", 1000)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_convolution_is_that_of_torch(shape):
+def test_convolution_equals_torch(shape):
     maps, weight, bias = draw(*shape)
     expected = direct(maps, weight, bias)
     for given_maps in (maps, maps.contiguous(memory_format=torch.channels_last), maps.mT.contiguous().mT):
@@ -63,7 +69,7 @@ def test_convolution_is_that_of_torch(shape):
 
 
 @pytest.mark.parametrize("steps", [(1, 1), (4, 9), (8, 5), (13, 17)])
-def test_every_size_of_tiles_gives_the_same(steps):
+def test_results_do_not_depend_on_the_tiling(steps):
     maps, weight, bias = draw(2, 5, 7, (9, 5), (13, 17))
     axes = [spectra.Axis(*sizes) for sizes in zip(maps.shape[2:], weight.shape[2:], steps, strict=True)]
     tiling = spectra.Tiling(*axes)
@@ -75,7 +81,7 @@ def test_every_size_of_tiles_gives_the_same(steps):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_gradients_are_those_of_torch(shape):
+def test_gradients_equal_torch(shape):
     tensors = [tensor.requires_grad_() for tensor in draw(*shape)]
     expected, found = direct(*tensors), conv2d_fft(*tensors)
     above = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
@@ -85,21 +91,21 @@ def test_gradients_are_those_of_torch(shape):
         assert (one - other).abs().max() <= 1e-5 * other.abs().max()
 
 
-@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize("shape", [SHAPES[2], SHAPES[5], SHAPES[7]])
-def test_piece_by_piece_it_is_the_same(shape):
-    people, *_, (height, _) = shape
+def test_results_do_not_depend_on_the_chunks(shape):
+    subjects, *_, (height, _) = shape
     tiling, _ = fft.best_tiling(*(tensor.shape for tensor in draw(*shape)[:2]), False)
-    pieces = list(tiling.chunks(people, shape[1]))
+    pieces = list(tiling.chunks(subjects, shape[1]))
     assert len(pieces) > 1
     assert max(inside.stop for _, _, inside in pieces) >= height
     assert len(tiling.groups(16, *shape[1:3])) > 1
-    test_convolution_is_that_of_torch(shape)
-    test_gradients_are_those_of_torch(shape)
+    test_convolution_equals_torch(shape)
+    test_gradients_equal_torch(shape)
 
 
 @pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (0, 2), (1, 2)])
-def test_only_the_gradients_that_are_wanted(wanted):
+def test_only_required_gradients_are_computed(wanted):
     tensors = draw(2, 3, 4, (5, 7), (12, 9))
     for index in wanted:
         tensors[index].requires_grad_()
@@ -113,7 +119,7 @@ def test_only_the_gradients_that_are_wanted(wanted):
         assert one is None or torch.allclose(one, tensor.grad, atol=1e-4)
 
 
-def test_gradient_by_finite_differences():
+def test_gradient_equals_finite_differences():
     maps, weight, bias = draw(1, 2, 3, (3, 5), (6, 5))
     towards = torch.randn(weight.shape, generator=torch.Generator().manual_seed(2))
     weight.requires_grad_()
@@ -122,7 +128,7 @@ def test_gradient_by_finite_differences():
     assert torch.isclose((ahead - behind) / 2e-2, (slope * towards).sum(), rtol=1e-3)
 
 
-def test_a_network_of_them_learns_and_may_work_in_place():
+def test_training_a_network_with_in_place_activations():
     torch.manual_seed(0)
     network = nn.Sequential(LargeConv2d(3, 8, 9), nn.ReLU(inplace=True), LargeConv2d(8, 2, 7))
     twin = copy.deepcopy(network)
@@ -143,7 +149,7 @@ def test_a_network_of_them_learns_and_may_work_in_place():
     assert losses[0][-1] < losses[0][0]
 
 
-def test_differentiated_once():
+def test_second_derivatives_are_rejected():
     maps, weight, bias = draw(1, 2, 3, (3, 3), (5, 5))
     weight.requires_grad_()
     (gradient,) = torch.autograd.grad(conv2d_fft(maps, weight, bias).square().sum(), weight, create_graph=True)
@@ -155,13 +161,13 @@ def test_differentiated_once():
     ("kernel", "dtype", "message"),
     [((4, 3), torch.float32, "odd sides; got 4 x 3"), ((3, 3), torch.float64, "float32; got torch.float64")],
 )
-def test_what_spectra_cannot_do(kernel, dtype, message):
+def test_unsupported_kernels_are_rejected(kernel, dtype, message):
     maps, weight, _ = draw(1, 2, 3, kernel, (8, 8))
     with pytest.raises(ValueError, match=message):
         conv2d_fft(maps.to(dtype), weight)
 
 
-def test_state_and_first_weights_are_those_of_a_plain_convolution():
+def test_state_and_initial_weights_are_those_of_conv2d():
     made = layer()
     torch.manual_seed(0)
     plain = nn.Conv2d(4, 6, 9, padding=4)
@@ -178,7 +184,7 @@ def test_state_and_first_weights_are_those_of_a_plain_convolution():
         LargeConv2d(2, 3, 8)
 
 
-def test_spectra_are_kept_while_the_weights_stay_the_same():
+def test_spectra_are_cached_until_the_weights_change():
     made, maps = layer(), torch.rand(1, 4, 20, 20)
     with torch.no_grad():
         first = made(maps)
@@ -193,46 +199,46 @@ def test_spectra_are_kept_while_the_weights_stay_the_same():
     assert not made._spectra
 
 
-def renew_by_a_step(made):
+def change_by_a_step(made):
     made(torch.rand(1, 4, 9, 9)).square().sum().backward()
     torch.optim.SGD(made.parameters(), lr=0.1).step()
 
 
-def renew_in_place(made):
+def change_in_place(made):
     with torch.no_grad():
         made.weight.mul_(2)
 
 
-def renew_by_another_parameter(made):
+def change_by_a_new_parameter(made):
     made.weight = nn.Parameter(torch.randn_like(made.weight))
 
 
-def renew_by_loading(made):
+def change_by_loading(made):
     made.load_state_dict(layer(seed=1).state_dict())
 
 
-def renew_behind_its_back(made):
+def change_through_data(made):
     made.weight.data.mul_(2)
     made.forget()
 
 
 @pytest.mark.parametrize(
-    "renew",
-    [renew_by_a_step, renew_in_place, renew_by_another_parameter, renew_by_loading, renew_behind_its_back],
+    "change",
+    [change_by_a_step, change_in_place, change_by_a_new_parameter, change_by_loading, change_through_data],
 )
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
-def test_new_weights_have_new_spectra(renew, mode):
+def test_changed_weights_get_new_spectra(change, mode):
     made, maps = layer(), torch.rand(2, 4, 20, 13)
     with mode():
         before = made(maps)
-    renew(made)
+    change(made)
     with mode():
         after = made(maps)
         assert (after - before).abs().max() > 1e-2
         assert torch.allclose(after, direct(maps, made.weight, made.bias), atol=1e-5)
 
 
-def test_weights_made_in_inference_mode():
+def test_weights_created_in_inference_mode():
     with torch.inference_mode():
         made, maps = layer(), torch.rand(1, 4, 12, 12)
         assert torch.allclose(made(maps), direct(maps, made.weight, made.bias), atol=1e-5)
@@ -247,7 +253,7 @@ def saved(module):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, copy.copy, lambda it: pickle.loads(pickle.dumps(it)), saved])
-def test_copies_leave_the_spectra_behind(copied):
+def test_copies_do_not_include_spectra(copied):
     made, maps = layer(), torch.rand(1, 4, 30, 30)
     with torch.no_grad():
         expected = made(maps)
@@ -260,15 +266,15 @@ def test_copies_leave_the_spectra_behind(copied):
 
 
 @pytest.fixture
-def no_spectra(monkeypatch):
-    def refuse(*_):
-        raise AssertionError("a convolution by way of spectra")
+def no_fft(monkeypatch):
+    def fail(*_):
+        raise AssertionError("FFT was used")
 
-    monkeypatch.setattr(fft._Convolution, "apply", refuse)
+    monkeypatch.setattr(fft._Convolution, "apply", fail)
 
 
-@pytest.mark.usefixtures("no_spectra")
-def test_direct_where_spectra_are_not_for():
+@pytest.mark.usefixtures("no_fft")
+def test_direct_where_fft_does_not_apply():
     made, maps = layer(), torch.rand(1, 4, 20, 20)
     expected = direct(maps, made.weight, made.bias)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -286,7 +292,23 @@ def test_direct_where_spectra_are_not_for():
         made(maps)
 
 
-@pytest.mark.usefixtures("no_spectra")
+@pytest.mark.usefixtures("no_fft")
+def test_direct_when_kernels_are_disabled(monkeypatch):
+    monkeypatch.setattr(fft, "ENABLED", False)
+    made, maps = layer("fft"), torch.rand(1, 4, 20, 20)
+    assert torch.equal(made(maps), direct(maps, made.weight, made.bias))
+
+
+@pytest.mark.parametrize(("value", "enabled"), [("0", False), ("1", True), ("", True), (None, True)])
+def test_the_environment_variable_disables_the_fft(monkeypatch, value, enabled):
+    if value is None:
+        monkeypatch.delenv("POSEMACHINES_KERNELS", raising=False)
+    else:
+        monkeypatch.setenv("POSEMACHINES_KERNELS", value)
+    assert runpy.run_path(fft.__file__.replace("fft.py", "__init__.py"))["ENABLED"] == enabled
+
+
+@pytest.mark.usefixtures("no_fft")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_direct_while_traced():
     made, maps = layer(), torch.rand(1, 4, 20, 20)
@@ -295,7 +317,7 @@ def test_direct_while_traced():
 
 
 @pytest.mark.parametrize(
-    ("people", "n_in", "n_out", "size", "side", "by_spectra"),
+    ("subjects", "n_in", "n_out", "size", "side", "by_fft"),
     [
         (1, 128, 128, 9, 184, True),
         (1, 128, 128, 9, 92, True),
@@ -312,10 +334,10 @@ def test_direct_while_traced():
     ],
 )
 @pytest.mark.parametrize("cached", [True, False])
-def test_the_faster_way_is_taken(people, n_in, n_out, size, side, by_spectra, cached):
-    shapes = torch.Size((people, n_in, side, side)), torch.Size((n_out, n_in, size, size))
+def test_the_faster_method_is_chosen(subjects, n_in, n_out, size, side, by_fft, cached):
+    shapes = torch.Size((subjects, n_in, side, side)), torch.Size((n_out, n_in, size, size))
     tiling, cost = fft.best_tiling(*shapes, cached)
-    assert (cost < fft.direct_cost(*shapes)) == by_spectra
+    assert (cost < fft.direct_cost(*shapes)) == by_fft
     assert max(tiling.tile) <= max(fft.LARGEST_TILE, 2 * size)
     assert cost == min(fft.fft_cost(*shapes, tiling, cached), cost)
 
@@ -342,7 +364,7 @@ SIZES = st.integers(1, 24)
     shift=st.tuples(*[st.integers(-3, 3)] * 2),
     seed=st.integers(0, 99),
 )
-def test_linear_and_moves_with_its_input(size, kernel, channels, factor, shift, seed):
+def test_linearity_and_translation(size, kernel, channels, factor, shift, seed):
     maps, weight, _ = draw(2, *channels, kernel, size, seed)
     first, second = maps[:1], maps[1:]
     mixed = conv2d_fft(first + factor * second, weight)

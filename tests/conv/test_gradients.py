@@ -1,15 +1,13 @@
-"""Gradients that a training writes down."""
+"""Gradients recorded during training."""
 
 import numpy as np
 import torch
 from torch import nn
 
-from posemachines.conv import ConvPoseMachine, ConvStage, JointTraining
 from posemachines.conv.trainer.gradients import GRADIENT_EDGES, gradient_magnitudes
 from posemachines.conv.trainer.log import flat_row
 from posemachines.testing import SKELETON, make_dots
-
-NET = {"stem_width": 8, "feature_width": 8, "stage_width": 8, "stage_coarse_width": 8, "epochs": 2, "device": "cpu"}
+from tests.conv.conv_toys import tiny_machine, tiny_training
 
 
 def test_histogram_of_known_gradients():
@@ -27,17 +25,15 @@ def test_histogram_of_known_gradients():
     assert GRADIENT_EDGES[middle] <= -3 <= GRADIENT_EDGES[middle + 1]
 
 
-def test_training_writes_them_down_where_asked_and_is_no_other():
+def test_recording_gradients_adds_them_to_the_history_and_does_not_change_the_training():
     images, joints = make_dots(12)
-    plain, watched = (
-        ConvPoseMachine(2, stage=ConvStage(**NET), skeleton=SKELETON, random_state=0, training=training).fit(
-            images, joints
-        )
-        for training in (JointTraining(), JointTraining(gradients=True))
+    plain, recorded = (
+        tiny_machine(training=tiny_training(record_gradients=record), skeleton=SKELETON).fit(images, joints)
+        for record in (False, True)
     )
-    np.testing.assert_array_equal(plain.predict_beliefs(images), watched.predict_beliefs(images))
+    np.testing.assert_array_equal(plain.predict_beliefs(images), recorded.predict_beliefs(images))
     assert all("gradients" not in row for row in plain.stages_[0].history_)
-    for row in watched.stages_[0].history_:
+    for row in recorded.stages_[0].history_:
         assert len(row["gradients"]) > 10
         assert all(layer["std"] > 0 for layer in row["gradients"])
         assert "gradients" not in flat_row(row)

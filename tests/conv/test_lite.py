@@ -14,24 +14,24 @@ def make_network(n_stages=3, n_maps=4, **settings):
 
 
 @pytest.mark.parametrize("shape", [(20, 28), (4, 4), (32, 16), (36, 64)])
-def test_any_multiple_of_the_stride_gives_maps_of_stride_4(shape):
+def test_beliefs_are_at_stride_4(shape):
     staged = make_network()(torch.randn(2, 3, *shape))
     assert [tuple(beliefs.shape) for beliefs in staged] == [(2, 4, shape[0] // 4, shape[1] // 4)] * 3
 
 
-def test_unfold_undoes_fold_on_odd_sides():
+def test_unfold_inverts_fold_for_odd_sides():
     maps = torch.randn(2, 3, 5, 7)
     assert fold(maps).shape == (2, 12, 3, 4)
     assert torch.equal(unfold(fold(maps), (5, 7)), maps)
 
 
-def test_a_fresh_network_believes_in_background():
+def test_an_untrained_network_predicts_background():
     for beliefs in make_network()(torch.randn(4, 3, 32, 32) / 4):
         assert abs(beliefs[:, -1].mean() - 1) < 0.1
         assert beliefs[:, :-1].abs().mean() < 0.1
 
 
-def test_kernels_have_no_mean_and_unit_gain_and_baking_keeps_them():
+def test_kernels_have_zero_mean_and_unit_gain_and_bake_preserves_them():
     conv = ScaledConv2d(6, 5, 3)
     maps = torch.randn(64, 6, 16, 16)
     kernel = conv.kernel()
@@ -43,7 +43,7 @@ def test_kernels_have_no_mean_and_unit_gain_and_baking_keeps_them():
     assert torch.equal(conv.kernel(), conv.weight)
 
 
-def test_stage_1_sees_less_of_the_picture_than_stage_2_and_stage_2_less_than_stage_3():
+def test_receptive_fields_grow_from_stage_to_stage():
     network = make_network()
     images = torch.randn(1, 3, 128, 256, requires_grad=True)
     reach = []
@@ -54,8 +54,8 @@ def test_stage_1_sees_less_of_the_picture_than_stage_2_and_stage_2_less_than_sta
     assert reach[0] < reach[1] < reach[2]
 
 
-def test_stride_4_cells_are_centred_where_beliefs_are():
-    """A mirrored picture through mirrored kernels gives mirrored features: nothing is shifted by half a cell."""
+def test_cells_are_aligned_with_the_belief_grid():
+    """With flipped kernels, a flipped image gives flipped features: nothing is shifted by half a cell."""
     trunk = LiteTrunk(*WIDTHS[:5])
     with torch.no_grad():
         for module in trunk.modules():

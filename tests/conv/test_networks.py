@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from posemachines.conv.networks.facts import network_facts
-from posemachines.conv.networks.network import build_network, centre_maps
+from posemachines.conv.networks.facts import multiply_adds, network_facts
+from posemachines.conv.networks.network import NETWORKS, build_network, centre_maps, network_name
 from posemachines.conv.networks.published import (
     BranchTrunk,
     FirstBranchHead,
@@ -14,16 +14,16 @@ from posemachines.conv.networks.published import (
     pool,
 )
 
-MEASURED = {  # parts, stages, parameters (M), multiply-adds (G), receptive fields with Caffe's pools
-    "cvpr": (14, 6, 31.22, 175.4, (167, 407, 647, 887, 1127, 1367)),
-    "flic": (9, 4, 21.32, 154.5, (167, 407, 647, 887)),
-    "vgg": (14, 6, 29.85, 88.4, (164, 404, 644, 884, 1124, 1364)),
+MEASURED = {  # parts, stages, parameters (M), multiply-adds (G), receptive fields with Caffe's pooling
+    "cpm": (14, 6, 31.22, 175.4, (167, 407, 647, 887, 1127, 1367)),
+    "cpm-flic": (9, 4, 21.32, 154.5, (167, 407, 647, 887)),
+    "cpm-vgg": (14, 6, 29.85, 88.4, (164, 404, 644, 884, 1124, 1364)),
 }
 
 
-@pytest.fixture(scope="module", params=["cvpr", "vgg"])
+@pytest.fixture(scope="module", params=["cpm", "cpm-vgg"])
 def network(request):
-    """Two stages and two parts, in evaluation mode."""
+    """Network with two stages and two parts, in evaluation mode."""
     torch.manual_seed(0)
     return build_network(request.param, n_maps=3, n_stages=2).eval()
 
@@ -34,7 +34,7 @@ def build_hollow(name, n_maps, n_stages, **settings):
 
 
 def mirror_kernels(module):
-    """Give every convolution kernels that are the same from right to left."""
+    """Make all kernels symmetric under a horizontal flip."""
     with torch.no_grad():
         for conv in module.modules():
             if isinstance(conv, nn.Conv2d):
@@ -44,7 +44,7 @@ def mirror_kernels(module):
 
 
 def caffe_pool(maps, kernel, stride, reduce):
-    """Caffe's rule for (H, W) without padding: sizes rounded up, windows clipped at the border."""
+    """Caffe's pooling of (H, W) without padding: sizes rounded up, windows clipped at the border."""
     shape = [int(np.ceil((size - kernel) / stride)) + 1 for size in maps.shape]
     pooled = np.empty(shape, maps.dtype)
     for row, column in np.ndindex(*shape):
@@ -53,30 +53,30 @@ def caffe_pool(maps, kernel, stride, reduce):
     return pooled
 
 
-# -- size and reach -------------------------------------------------------------------------------------------------
+# -- cost and receptive fields---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", MEASURED)
 @pytest.mark.parametrize("caffe_compatible", [False, True])
-def test_cost_and_geometry_are_those_of_the_publication(name, caffe_compatible):
+def test_published_cost_and_receptive_fields(name, caffe_compatible):
     n_parts, n_stages, parameters, multiply_adds, fields = MEASURED[name]
     facts = network_facts(build_hollow(name, n_parts + 1, n_stages, caffe_compatible=caffe_compatible), (368, 368))
     assert round(facts.parameters / 1e6, 2) == parameters
     assert round(facts.multiply_adds / 1e9, 1) == multiply_adds
-    if name != "vgg" and not caffe_compatible:  # 2x2 pools see one pixel less at strides 1, 2 and 4
+    if name != "cpm-vgg" and not caffe_compatible:  # 2x2 windows cover one pixel less at strides 1, 2 and 4
         fields = tuple(field - 7 for field in fields)
     assert facts.receptive_fields == fields
 
 
-def test_cost_grows_with_the_image_and_reach_does_not():
-    hollow = build_hollow("vgg", 4, 2)
+def test_cost_grows_with_the_image_and_receptive_fields_do_not():
+    hollow = build_hollow("cpm-vgg", 4, 2)
     small, large = (network_facts(hollow, size) for size in ((64, 64), (64, 128)))
     assert large.multiply_adds == 2 * small.multiply_adds
     assert (large.parameters, large.receptive_fields) == (small.parameters, small.receptive_fields)
 
 
-def test_a_single_later_stage_is_measured_too():
-    whole = build_hollow("cvpr", 4, 3)
+def test_facts_of_a_single_later_stage():
+    whole = build_hollow("cpm", 4, 3)
     alone = network_facts(whole.stage(1), (64, 64))
     trunk, head = whole.trunks[1], whole.heads[1]
     assert alone.parameters == sum(weight.numel() for part in (trunk, head) for weight in part.parameters())
@@ -86,9 +86,9 @@ def test_a_single_later_stage_is_measured_too():
 # -- alignment ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "caffe_compatible"), [("cvpr", False), ("vgg", False), ("vgg", True)])
+@pytest.mark.parametrize(("name", "caffe_compatible"), [("cpm", False), ("cpm-vgg", False), ("cpm-vgg", True)])
 def test_aligned_cells_are_centred_on_8_i_plus_3_5(name, caffe_compatible):
-    """Of 8 n columns, column x and its mirror image 8 n - 1 - x give beliefs mirrored in n cells: 8 i + 3.5."""
+    """With 8 n columns, flipping the image flips the n cells of the beliefs, so their centres are at 8 i + 3.5."""
     torch.manual_seed(0)
     network = build_network(
         name, n_maps=3, n_stages=2, caffe_compatible=caffe_compatible, sees_centre=not caffe_compatible
@@ -101,8 +101,8 @@ def test_aligned_cells_are_centred_on_8_i_plus_3_5(name, caffe_compatible):
             assert torch.allclose(mirrored.flip(-1), ours)
 
 
-def test_faithful_cells_are_centred_on_8_i_plus_7():
-    """Of 8 n + 7 columns, all windows of the pools lie inside: beliefs are mirrored in n cells, 8 i + 7."""
+def test_caffe_compatible_cells_are_centred_on_8_i_plus_7():
+    """With 8 n + 7 columns, all pooling windows are inside; flipping the image flips the cells, centred at 8 i + 7."""
     torch.manual_seed(0)
     trunk, head = BranchTrunk(caffe_compatible=True).eval(), FirstBranchHead(3).eval()
     mirror_kernels(trunk)
@@ -113,15 +113,15 @@ def test_faithful_cells_are_centred_on_8_i_plus_7():
         assert beliefs.shape == (1, 3, 2, 4)
         assert beliefs.std() > 0.01
         assert torch.allclose(mirrored.flip(-1), beliefs)
-        images = torch.randn(1, 3, 16, 40).double()  # with 8 n columns they are not: the last window is cut off
+        images = torch.randn(1, 3, 16, 40).double()  # with 8 n columns, the last window is clipped
         beliefs, mirrored = (head(trunk(given), None, None) for given in (images, images.flip(-1)))
         assert not torch.allclose(mirrored.flip(-1), beliefs, atol=1e-2)
 
 
-# -- pools and centre map -------------------------------------------------------------------------------------------
+# -- pooling and centre map -------------------------------------------------------------------------------------------
 
 
-def test_faithful_pools_are_those_of_caffe():
+def test_caffe_compatible_pooling():
     maps = torch.randn(1, 1, 368, 368)
     for size in (184, 92, 46):
         expected = caffe_pool(maps[0, 0].numpy(), 3, 2, np.max)
@@ -130,21 +130,22 @@ def test_faithful_pools_are_those_of_caffe():
         assert np.array_equal(maps[0, 0].numpy(), expected)
 
 
-def test_other_pools_are_2x2():
+def test_other_pooling_is_2x2():
     maps = torch.randn(1, 1, 12, 20)
     assert torch.equal(pool(caffe_compatible=False)(maps)[0, 0], maps.reshape(6, 2, 10, 2).amax((1, 3)))
-    sizes = {
-        (name, caffe_compatible): [module.kernel_size for module in build_hollow(name, 3, 2, caffe_compatible=caffe_compatible).modules()
-                           if isinstance(module, nn.MaxPool2d)]
-        for name in ("cvpr", "flic", "vgg") for caffe_compatible in (False, True)
-    }  # fmt: skip
-    assert sizes.pop(("cvpr", True)) == sizes.pop(("flic", True)) == [3] * 6
-    assert sizes.pop(("vgg", True)) == sizes.pop(("vgg", False)) == [2] * 3
+    sizes = {}
+    for name in ("cpm", "cpm-flic", "cpm-vgg"):
+        for caffe_compatible in (False, True):
+            modules = build_hollow(name, 3, 2, caffe_compatible=caffe_compatible).modules()
+            kernels = [module.kernel_size for module in modules if isinstance(module, nn.MaxPool2d)]
+            sizes[name, caffe_compatible] = kernels
+    assert sizes.pop(("cpm", True)) == sizes.pop(("cpm-flic", True)) == [3] * 6
+    assert sizes.pop(("cpm-vgg", True)) == sizes.pop(("cpm-vgg", False)) == [2] * 3
     assert set(map(tuple, sizes.values())) == {(2,) * 6}
 
 
 @pytest.mark.parametrize("centre", [(183.5, 183.5), (120.0, 250.25), (2.0, 366.0)])
-def test_the_faithful_centre_map_is_caffes_average_of_a_drawn_gaussian(centre):
+def test_the_caffe_compatible_centre_map_averages_a_gaussian(centre):
     rows, columns = np.mgrid[:368, :368]
     drawn = np.exp(-((columns - centre[0]) ** 2 + (rows - centre[1]) ** 2) / (2 * 21**2))
     ours = centre_maps(1, (368, 368), torch.tensor([centre]), stride=8, caffe_compatible=True)
@@ -160,13 +161,13 @@ def test_the_centre_map_has_its_peak_at_the_centre(stride):
     assert maps.shape == (3, 1, 64 // stride, 96 // stride)
     for (column, row), drawn in zip(cells.tolist(), maps[:, 0], strict=True):
         assert drawn[row, column] == drawn.max() == 1
-    assert torch.allclose(maps[0, 0, :, 1], maps[0, 0, :, 5])  # as far to the left as to the right
+    assert torch.allclose(maps[0, 0, :, 1], maps[0, 0, :, 5])  # equally far to the left and right of the peak
     width = 64 * 21 / 368
     assert torch.isclose(maps[0, 0, 5, 4], torch.tensor(np.exp(-(stride**2) / (2 * width**2)), dtype=torch.float32))
 
 
 @pytest.mark.parametrize("caffe_compatible", [False, True])
-def test_by_default_the_person_is_in_the_middle(caffe_compatible):
+def test_the_default_centre_is_that_of_the_crop(caffe_compatible):
     maps = centre_maps(2, (48, 80), stride=8, caffe_compatible=caffe_compatible)
     assert maps.shape == (2, 1, 6, 10)
     middle = torch.tensor([[39.5, 23.5]])
@@ -175,11 +176,11 @@ def test_by_default_the_person_is_in_the_middle(caffe_compatible):
         assert torch.equal(maps, maps.flip(2, 3))
 
 
-# -- what is joined to what -----------------------------------------------------------------------------------------
+# -- connections ----------------------------------------------------------------------------------------------------
 
 
 def given_to(head, name):
-    """Runs the head on recognisable maps and returns what its first convolution of context was given."""
+    """Run a head on constant maps and return the input of its first context convolution."""
     seen = []
     conv = dict(head.layers.named_children())[name]
     conv.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
@@ -187,7 +188,7 @@ def given_to(head, name):
     return seen[0][0, :, 0, 0]
 
 
-def test_nets_a_and_b_join_features_beliefs_and_centre_map():
+def test_nets_a_and_b_concatenate_features_beliefs_and_centre_map():
     for sees_centre in (True, False):
         joined = given_to(LaterBranchHead(4, sees_centre), "Mconv1")
         assert len(joined) == 36 + sees_centre
@@ -195,19 +196,19 @@ def test_nets_a_and_b_join_features_beliefs_and_centre_map():
         assert joined[36:].tolist() == [3.0] * sees_centre
 
 
-def test_net_c_joins_beliefs_features_and_centre_map():
+def test_net_c_concatenates_beliefs_features_and_centre_map():
     for sees_centre in (True, False):
         joined = given_to(LaterVggHead(4, sees_centre), "Mconv1")
         assert joined.tolist() == [2.0] * 4 + [1.0] * 128 + [3.0] * sees_centre
 
 
-def test_six_stages_share_two_trunks_in_nets_a_and_b_and_one_in_net_c():
-    assert build_hollow("cvpr", 15, 6).trunk_of == (0, 1, 1, 1, 1, 1)
-    assert build_hollow("flic", 10, 4).trunk_of == (0, 1, 1, 1)
-    vgg = build_hollow("vgg", 15, 6)
+def test_six_stages_share_two_trunks_in_nets_a_and_b_one_in_net_c():
+    assert build_hollow("cpm", 15, 6).trunk_of == (0, 1, 1, 1, 1, 1)
+    assert build_hollow("cpm-flic", 10, 4).trunk_of == (0, 1, 1, 1)
+    vgg = build_hollow("cpm-vgg", 15, 6)
     assert vgg.trunk_of == (0,) * 6
     assert len(vgg.trunks) == 1
-    assert build_hollow("cvpr", 3, 1).trunk_of == (0,)
+    assert build_hollow("cpm", 3, 1).trunk_of == (0,)
 
 
 def test_a_shared_trunk_runs_once(network):
@@ -220,7 +221,7 @@ def test_a_shared_trunk_runs_once(network):
     assert len(runs) == len(network.trunks)
 
 
-def test_a_stage_alone_gives_what_it_gives_in_the_network(network):
+def test_a_single_stage_computes_the_same_as_in_the_network(network):
     images = torch.randn(2, 3, 16, 24)
     with torch.no_grad():
         first, second = network(images)
@@ -229,7 +230,7 @@ def test_a_stage_alone_gives_what_it_gives_in_the_network(network):
     assert network.stage(1).heads[0] is network.heads[1]
 
 
-def test_later_stages_look_at_beliefs_and_centres(network):
+def test_later_stages_depend_on_beliefs_and_centres(network):
     images = torch.randn(1, 3, 24, 24)
     with torch.no_grad():
         first, second = network(images)
@@ -242,7 +243,7 @@ def test_later_stages_look_at_beliefs_and_centres(network):
 # -- parts, stages and sizes ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["cvpr", "flic", "vgg"])
+@pytest.mark.parametrize("name", ["cpm", "cpm-flic", "cpm-vgg"])
 @pytest.mark.parametrize(("n_maps", "n_stages"), [(2, 1), (5, 2), (18, 3)])
 def test_any_number_of_parts_and_stages(name, n_maps, n_stages):
     hollow = build_hollow(name, n_maps, n_stages, caffe_compatible=True)
@@ -251,14 +252,14 @@ def test_any_number_of_parts_and_stages(name, n_maps, n_stages):
 
 
 @pytest.mark.parametrize("shape", [(20, 28), (33, 24), (8, 8), (17, 15)])
-def test_aligned_nets_round_the_belief_grid_up(network, shape):
+def test_aligned_networks_round_the_belief_grid_up(network, shape):
     with torch.no_grad():
         staged = network(torch.zeros(1, 3, *shape))
     assert {tuple(beliefs.shape[2:]) for beliefs in staged} == {(-(-shape[0] // 8), -(-shape[1] // 8))}
 
 
-@pytest.mark.parametrize(("name", "shape"), [("cvpr", (20, 24)), ("cvpr", (24, 31)), ("vgg", (24, 33))])
-def test_faithful_nets_refuse_sizes_that_are_no_multiple_of_8(name, shape):
+@pytest.mark.parametrize(("name", "shape"), [("cpm", (20, 24)), ("cpm", (24, 31)), ("cpm-vgg", (24, 33))])
+def test_caffe_compatible_networks_reject_sides_that_are_not_multiples_of_8(name, shape):
     hollow = build_hollow(name, 3, 2, caffe_compatible=True)
     with pytest.raises((ValueError, RuntimeError)):
         hollow(torch.empty(1, 3, *shape, device="meta"))
@@ -272,9 +273,42 @@ def test_beliefs_may_be_negative_and_features_may_not(network):
         assert all((beliefs < 0).any() for beliefs in network(images))
 
 
-def test_an_unknown_network_is_refused():
-    with pytest.raises(ValueError, match="network must be one of 'lite', 'cvpr', 'flic', 'vgg'; got 'resnet'"):
+def test_an_unknown_network_is_rejected():
+    with pytest.raises(
+        ValueError, match="network must be one of 'cpm-lite', 'cpm', 'cpm-flic', 'cpm-vgg'; got 'resnet'"
+    ):
         build_network("resnet", n_maps=3, n_stages=2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("lite", "cpm-lite"), ("cvpr", "cpm"), ("flic", "cpm-flic"), ("vgg", "cpm-vgg")]
+)
+def test_old_names_are_deprecated(old, new):
+    with pytest.warns(DeprecationWarning, match=f"network='{old}' is deprecated .* use '{new}'"):
+        assert network_name(old) == new
+    with pytest.warns(DeprecationWarning, match="is deprecated"):
+        assert build_hollow(old, 3, 1).design.name == new
+
+
+def test_new_names_do_not_warn():
+    assert [network_name(name) for name in NETWORKS] == [*NETWORKS]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_multiply_adds_are_those_of_the_convolutions(name):
+    hollow, counted = build_hollow(name, 4, 2), {True: 0, False: 0}
+
+    def count(conv, _, maps):
+        counted[conv in heads] += maps.shape[2:].numel() * conv.weight.numel()
+
+    heads = {module for module in hollow.heads.modules() if isinstance(module, nn.Conv2d)}
+    for module in hollow.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    hollow(torch.empty(1, 3, 48, 64, device="meta"))
+    whole, of_heads = sum(counted.values()), counted[True]
+    assert multiply_adds(hollow, (48, 64)) == whole
+    assert multiply_adds(hollow, (48, 64), trunks=False) == of_heads
 
 
 # -- training -------------------------------------------------------------------------------------------------------
@@ -282,23 +316,23 @@ def test_an_unknown_network_is_refused():
 
 def test_dropout_acts_in_training_only():
     torch.manual_seed(0)
-    network = build_network("cvpr", n_maps=3, n_stages=1)
+    network = build_network("cpm", n_maps=3, n_stages=1)
     images = torch.randn(1, 3, 16, 16)
     with torch.no_grad():
         assert not torch.equal(network(images)[0], network(images)[0])
         network.eval()
         assert torch.equal(network(images)[0], network(images)[0])
     assert [module.p for module in network.modules() if isinstance(module, nn.Dropout)] == [0.5, 0.5]
-    assert not [module for module in build_hollow("vgg", 3, 2).modules() if isinstance(module, nn.Dropout)]
+    assert not [module for module in build_hollow("cpm-vgg", 3, 2).modules() if isinstance(module, nn.Dropout)]
 
 
 def convolutions(module):
     return [conv for conv in module.modules() if isinstance(conv, nn.Conv2d)]
 
 
-def test_gaussian_first_weights_are_those_published():
+def test_published_gaussian_initialisation():
     torch.manual_seed(0)
-    network = build_network("cvpr", n_maps=3, n_stages=2)
+    network = build_network("cpm", n_maps=3, n_stages=2)
     network.initialise("gaussian")
     for conv in convolutions(network):
         assert abs(conv.weight.std() - 0.01) < 0.001
@@ -306,9 +340,9 @@ def test_gaussian_first_weights_are_those_published():
         assert not conv.bias.any()
 
 
-def test_he_first_weights_keep_the_size_of_the_maps_until_the_last_layer_of_a_stage():
+def test_he_initialisation_preserves_the_scale_of_the_maps():
     torch.manual_seed(0)
-    network = build_network("vgg", n_maps=3, n_stages=2)
+    network = build_network("cpm-vgg", n_maps=3, n_stages=2)
     network.initialise("he")
     last = {convolutions(head)[-1] for head in network.heads}
     for conv in convolutions(network):
@@ -321,17 +355,17 @@ def test_he_first_weights_keep_the_size_of_the_maps_until_the_last_layer_of_a_st
         assert all(beliefs.abs().max() < 2 for beliefs in network.eval()(images))
 
 
-def test_initialising_leaves_cpm_lite_as_it_is():
-    network = build_network("lite", n_maps=3, n_stages=2)
+def test_initialise_leaves_cpm_lite_unchanged():
+    network = build_network("cpm-lite", n_maps=3, n_stages=2)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     for way in ("he", "gaussian"):
         network.initialise(way)
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
-def test_all_stages_teach_the_image_branches():
+def test_the_loss_of_all_stages_reaches_the_trunks():
     torch.manual_seed(0)
-    network = build_network("cvpr", n_maps=2, n_stages=2)
+    network = build_network("cpm", n_maps=2, n_stages=2)
     network.initialise("he")
     sum(beliefs.square().sum() for beliefs in network(torch.randn(1, 3, 16, 16))).backward()
     assert all(weight.grad.abs().sum() > 0 for weight in network.parameters() if weight.ndim == 4)

@@ -1,4 +1,4 @@
-"""Drawn figures, saved in the formats in which others publish their labels."""
+"""Synthetic figures, saved in the published label formats, and a small skeleton."""
 
 import json
 
@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 import scipy.io
 
-from posemachines import PoseDataset
+from posemachines import PoseDataset, Skeleton
 from posemachines.datasets import make_synthetic, write_coco, write_deeplabcut
 from posemachines.skeleton import FLIC, LSP, MPII
 
 N = 40
+FORK = Skeleton("fork", ("tip", "left", "right"), pairs=(("right", "left"),))
 FLIC_COLUMNS = [0, 1, 2, 3, 4, 5, 6, 9, 16]
 
 
@@ -41,7 +42,7 @@ def as_flic_parts(joints):
 
 
 def _middle(people):
-    return people.centre + 1, people.scale / 200
+    return people.centre + 1, people.person_size / 200
 
 
 def write_mpii_matlab(folder, people):
@@ -114,13 +115,13 @@ def write_mpii_cpm(folder, people):
 
 
 def write_flic(folder, people):
-    """examples.mat beside images/; every fifth person is for testing."""
+    """examples.mat next to images/; every fifth person is in the test split."""
     joints = as_flic_parts(people.joints)
     examples = []
     for index, file in enumerate(people.photos):
         coords = np.full((2, 29), np.nan)
         coords[:, FLIC_COLUMNS] = np.where(joints[index, :, 2] > 0, joints[index, :, :2].T + 1, np.nan)
-        (x, y), half = people.centre[index], people.scale[index] / 4
+        (x, y), half = people.centre[index], people.person_size[index] / 4
         examples.append(
             {
                 "filepath": file.name,
@@ -149,3 +150,10 @@ def save_everything(root):
     write_coco(files["coco"], people)
     write_deeplabcut(files["csv"], people)
     return people, files
+
+
+def same(found, wanted, atol=2e-3):
+    """Equal joints where they are labelled, and the same ones labelled."""
+    np.testing.assert_array_equal(found[..., 2] > 0, wanted[..., 2] > 0)
+    seen = wanted[..., 2] > 0
+    np.testing.assert_allclose(found[..., :2][seen], wanted[..., :2][seen], atol=atol)

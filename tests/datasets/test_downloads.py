@@ -89,7 +89,7 @@ def test_fetched_once_and_unpacked(server, tmp_path):
     assert not list(tmp_path.glob("*.part*"))
 
 
-def test_what_was_broken_off_goes_on(server, tmp_path):
+def test_an_interrupted_download_resumes(server, tmp_path):
     server.break_after = 1_000_000
     with pytest.raises(OSError, match="could not be downloaded") as failure:
         get(server, tmp_path)
@@ -106,7 +106,7 @@ def test_what_was_broken_off_goes_on(server, tmp_path):
     assert server.sent[-1] == len(server.content) - come, "only the rest travelled"
 
 
-def test_whole_part_needs_only_the_answer_that_nothing_is_left(server, tmp_path):
+def test_a_complete_part_needs_no_further_download(server, tmp_path):
     (tmp_path / "data.zip.part").write_bytes(server.content)
     (tmp_path / "data.zip.part.mark").write_text(server.tag)
     assert get(server, tmp_path).is_dir()
@@ -114,7 +114,7 @@ def test_whole_part_needs_only_the_answer_that_nothing_is_left(server, tmp_path)
 
 
 @pytest.mark.parametrize("why", ["no ranges", "changed", "no mark"])
-def test_starts_again_where_it_cannot_go_on(server, tmp_path, why):
+def test_starts_again_where_it_cannot_resume(server, tmp_path, why):
     server.break_after = 1_000_000
     server.tag = None if why == "no mark" else server.tag
     with pytest.raises(OSError, match="could not be downloaded"):
@@ -130,10 +130,10 @@ def test_starts_again_where_it_cannot_go_on(server, tmp_path, why):
     assert server.sent[-1] == len(server.content)
 
 
-def test_wrong_hash_is_told_and_thrown_away(server, tmp_path):
-    with pytest.raises(ValueError, match="not the file it should be") as failure:
+def test_wrong_hash_is_reported_and_the_file_deleted(server, tmp_path):
+    with pytest.raises(ValueError, match="unexpected hash") as failure:
         get(server, tmp_path, sha256="0" * 64)
-    assert "thrown away" in str(failure.value)
+    assert "was deleted" in str(failure.value)
     assert not (tmp_path / "data.zip").exists()
     assert not (tmp_path / "data").exists()
     right = hashlib.sha256(server.content).hexdigest()
@@ -170,7 +170,7 @@ def test_no_server_and_unknown_names(server, tmp_path):
     server.http.server_close()
     with pytest.raises(OSError, match="fetch it by hand"):
         get(server, tmp_path)
-    with pytest.raises(ValueError, match="no data set 'voc' to fetch; there are lsp, lspet, mpii"):
+    with pytest.raises(ValueError, match="no data set 'voc'; known are lsp, lspet, mpii"):
         fetch("voc")
 
 

@@ -27,7 +27,7 @@ def test_lspet_layout(truth, tmp_path):
     people = load_lspet(tmp_path / "lspet")
     assert len(people) == 4, "labels without a photo are left out"
     assert people.skeleton is LSP
-    assert people.rule == "joints"
+    assert people.crop_rule == "joints"
     labelled = truth[:4, :, 2] > 0
     np.testing.assert_allclose(people.joints[..., :2][labelled], truth[:4, :, :2][labelled] - 1, rtol=1e-6)
     np.testing.assert_array_equal(people.joints[..., 2] > 0, labelled)
@@ -59,10 +59,10 @@ def test_damaged_labels(truth, tmp_path):
         load_lsp(tmp_path / "lsp")
     file = tmp_path / "lsp" / "joints.mat"
     file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(ValueError, match="is not a MATLAB file"):
+    with pytest.raises(ValueError, match="is not a readable MATLAB file"):
         load_lsp(tmp_path / "lsp")
     scipy.io.savemat(file, {"others": truth})
-    with pytest.raises(ValueError, match="with the variable 'joints'"):
+    with pytest.raises(ValueError, match="no variable 'joints'; its variables are others"):
         load_lsp(tmp_path / "lsp")
 
 
@@ -85,25 +85,25 @@ def test_the_frame_of_convolutional_pose_machines(rng, tmp_path):
     joints[..., :2] = rng.uniform(8, 40, (14, 2)) * np.arange(1, 7)[:, None, None] / 6
     joints[5, LSP.index("head top"), :2] = 400, 1  # a wrong label
     _write(tmp_path / "lspet", joints.transpose(1, 2, 0), n_files=6, digits=5)
-    people = load_lspet(tmp_path / "lspet", frame="cpm")
-    assert (people.rule, people.frame) == ("given", "cpm")
-    assert people.fill == pytest.approx(41 / 368)
+    people = load_lspet(tmp_path / "lspet", crop_rule="cpm")
+    assert people.crop_rule == "cpm"
+    assert people.padding == pytest.approx(368 / 41)
     neck, top = LSP.index("neck"), LSP.index("head top")
     lengths = np.linalg.norm(people.joints[:, neck, :2] - people.joints[:, top, :2], axis=1)
     extents = np.ptp(people.joints[..., :2], axis=1).max(1)
-    np.testing.assert_allclose(people.scale[:5], np.maximum(lengths, extents * 41 / 304)[:5], rtol=1e-5)
-    assert people.scale[5] == pytest.approx(extents[5] * 41 / 304), "everybody's joints fit in"
+    np.testing.assert_allclose(people.person_size[:5], np.maximum(lengths, extents * 41 / 304)[:5], rtol=1e-5)
+    assert people.person_size[5] == pytest.approx(extents[5] * 41 / 304), "all joints fit into the crop"
     crops = people[:5].crops(368)
     assert np.ptp(crops.y[:, :, :2], axis=1).max() <= 304.01
 
 
 def test_frame_and_occlusion_of_lsp(truth, tmp_path):
     _write(tmp_path / "lsp", truth.transpose(2, 1, 0), n_files=5, digits=4)
-    people = load_lsp(tmp_path / "lsp", frame="cpm", side_convention="observer")
+    people = load_lsp(tmp_path / "lsp", crop_rule="cpm", side_convention="observer")
     np.testing.assert_array_equal(people.occluded, truth[..., 2] > 0)
     np.testing.assert_allclose(people.centre, [[19.5, 24.5]] * 5)
-    assert list(people.scale) == [50] * 5
-    assert people.fill == 0.8
+    assert list(people.person_size) == [50] * 5
+    assert people.padding == 1.25
     assert people.side_convention == "observer"
-    with pytest.raises(ValueError, match="frame must be one of 'joints', 'cpm'"):
-        load_lsp(tmp_path / "lsp", frame="hourglass")
+    with pytest.raises(ValueError, match="crop_rule must be one of 'joints', 'cpm'"):
+        load_lsp(tmp_path / "lsp", crop_rule="hourglass")

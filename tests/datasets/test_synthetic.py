@@ -1,4 +1,4 @@
-"""Drawn figures: repeatable, within their photo, and built like people."""
+"""Synthetic photos: reproducible, with joints inside the photo and human proportions."""
 
 import cv2
 import numpy as np
@@ -38,7 +38,7 @@ def lengths(body, segments):
     return np.linalg.norm(np.diff(body.joints[segments], axis=1)[:, 0], axis=-1)
 
 
-def test_same_seed_same_figures_whatever_the_threads(figures):
+def test_photos_depend_on_the_seed_only(figures):
     threads = cv2.getNumThreads()
     try:
         cv2.setNumThreads(1)
@@ -47,18 +47,18 @@ def test_same_seed_same_figures_whatever_the_threads(figures):
         cv2.setNumThreads(threads)
 
 
-def test_longer_set_begins_with_shorter_one(figures):
+def test_a_longer_set_starts_with_a_shorter_one(figures):
     photos, joints = figures
     assert same(draw_photos(7, 3), (photos[:7], joints[:7]))
 
 
-def test_seeds_give_different_figures(figures):
+def test_different_seeds_give_different_photos(figures):
     _, joints = draw_photos(3, 4)
     assert not np.isclose(joints, figures[1][:3]).all((1, 2)).any()
     assert not same(draw_photos(2, None), draw_photos(2, None))
 
 
-def test_generator_is_asked_for_a_seed():
+def test_a_generator_provides_the_seed():
     first, again, second = (np.random.default_rng(seed) for seed in (5, 5, 6))
     drawn = draw_photos(2, first)
     assert same(drawn, draw_photos(2, again))
@@ -94,7 +94,7 @@ def test_labelled_joints_lie_in_the_photo(figures):
     assert figures[1][..., 2].mean() > 0.98
 
 
-def test_nobody_is_cut_off_for_the_most_part(bodies):
+def test_most_people_are_not_truncated(bodies):
     rng = np.random.default_rng(1)
     counts = []
     for body in bodies:
@@ -105,13 +105,13 @@ def test_nobody_is_cut_off_for_the_most_part(bodies):
     assert np.mean(np.array(counts) == 14) > 0.9
 
 
-def test_no_figure():
+def test_zero_photos():
     photos, joints = draw_photos(0)
     assert photos == []
     assert joints.shape == (0, 14, 3)
 
 
-def test_dataset_is_ready_to_crop():
+def test_the_data_set_can_be_cropped():
     people = make_synthetic(5, 3)
     assert isinstance(people, PoseDataset)
     assert len(people) == 5
@@ -122,14 +122,14 @@ def test_dataset_is_ready_to_crop():
     np.testing.assert_allclose(longest, 0.7 * 64, atol=1.5)
 
 
-def test_other_things_leave_the_person_as_it_is():
+def test_occluders_do_not_change_the_person():
     alone = draw_photos(6, 1, background_people=0.0, occlusion=0.0)
     covered = draw_photos(6, 1, background_people=0.0, occlusion=1.0)
     np.testing.assert_array_equal(alone[1], covered[1])
     assert not any(np.array_equal(a, b) for a, b in zip(alone[0], covered[0], strict=True))
 
 
-def test_limbs_are_as_long_as_people_have_them(bodies):
+def test_limbs_have_human_proportions(bodies):
     arms = np.array([lengths(body, UPPER_ARMS) / lengths(body, FOREARMS) for body in bodies])
     assert np.median(arms) == pytest.approx(0.186 / 0.146, rel=0.02)
     assert arms.min() > 1.0
@@ -140,7 +140,7 @@ def test_limbs_are_as_long_as_people_have_them(bodies):
         assert (projected <= lengths(body, THIGHS + UPPER_ARMS) + 1e-9).all()
 
 
-def test_front_and_back_come_equally_often(bodies):
+def test_front_and_back_are_equally_frequent(bodies):
     towards = np.array([body.chest[2, 2] > 0 for body in bodies])
     assert 0.4 < towards.mean() < 0.6
     order = np.array([body.joints[poses.LEFT_SHOULDER, 0] > body.joints[poses.RIGHT_SHOULDER, 0] for body in bodies])
@@ -148,7 +148,7 @@ def test_front_and_back_come_equally_often(bodies):
     assert 0.35 < order[upright].mean() < 0.65
 
 
-def test_a_person_facing_the_camera_has_the_left_on_the_right():
+def test_the_left_side_of_a_person_facing_the_camera_is_on_the_right():
     facing = poses.pose_body(poses.LENGTHS, REST, np.eye(3)).joints
     turned = poses.pose_body(poses.LENGTHS, REST, np.diag([-1.0, 1.0, -1.0])).joints
     left = [poses.LEFT_SHOULDER, poses.LEFT_ELBOW, poses.LEFT_WRIST, poses.LEFT_HIP, poses.LEFT_KNEE, poses.LEFT_ANKLE]
@@ -170,33 +170,33 @@ def test_a_person_facing_the_camera_has_the_left_on_the_right():
         ("lean", poses.NECK, 2, 1),
     ],
 )
-def test_joints_bend_the_way_they_do(angle, joint, axis, sign):
+def test_directions_of_angles(angle, joint, axis, sign):
     moved = poses.pose_body(poses.LENGTHS, REST | {angle: 60.0}, np.eye(3)).joints
     step = moved[joint] - poses.pose_body(poses.LENGTHS, REST, np.eye(3)).joints[joint]
     assert sign * step[axis] > 0.1
 
 
 @pytest.mark.parametrize("n", [-1, 2.5, "3", True])
-def test_bad_number(n):
-    with pytest.raises(ValueError, match=r"n is .* expected a whole number >= 0"):
+def test_invalid_n(n):
+    with pytest.raises(ValueError, match=r"n is .* expected an integer >= 0"):
         draw_photos(n)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"size": 20}, "size is 20, expected a whole number >= 32"),
+        ({"size": 20}, "size is 20, expected an integer >= 32"),
         ({"occlusion": 1.2}, r"occlusion is 1.2, expected a probability in \[0, 1\]"),
         ({"background_people": float("nan")}, "background_people is nan"),
         ({"random_state": -3}, "random_state is -3, expected None"),
         ({"random_state": "x"}, "random_state is 'x'"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         draw_photos(1, **arguments)
 
 
-def test_empty_dataset_is_refused():
-    with pytest.raises(ValueError, match="n is 0, expected a whole number >= 1"):
+def test_an_empty_data_set_is_rejected():
+    with pytest.raises(ValueError, match="n is 0, expected an integer >= 1"):
         make_synthetic(0)

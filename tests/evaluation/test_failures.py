@@ -11,7 +11,7 @@ SCALE = np.array([100.0, 100.0])
 
 
 def types_of(places, others=None, **settings):
-    """Codes of the first person whose joints are predicted there; the second's are all right."""
+    """Codes of the first subject, predicted at `predicted`; the second is predicted perfectly."""
     predicted = TRUTH[..., :2].copy()
     predicted[0] = places
     codes = error_types(predicted, TRUTH, SCALE, FORK, others=others, **settings)
@@ -27,19 +27,19 @@ def test_types():
     assert types_of([[0, 20], [200, 21], [0, 0]]) == [GOOD, MISS, MISS]
 
 
-def test_borders_are_the_callers():
+def test_thresholds_are_arguments():
     places = [[0, 30], [200, 25], [200, 80]]
     assert types_of(places) == [JITTER, MISS, MISS]
     assert types_of(places, threshold=0.3, jitter=0.8) == [GOOD, SWAP, JITTER]
 
 
-def test_a_side_that_is_not_labelled_cannot_be_swapped():
+def test_no_swap_with_an_unlabelled_side():
     predicted = TRUTH[..., :2].copy()
     predicted[1, 1] = TRUTH[1, 2, :2]
     assert error_types(predicted, TRUTH, SCALE, FORK)[1].tolist() == [GOOD, MISS, -1]
 
 
-def test_a_swap_of_sides_that_are_near_is_no_jitter():
+def test_a_swap_of_close_sides_is_not_jitter():
     narrow = TRUTH.copy()
     narrow[0, 2, 0] = 130
     predicted = narrow[..., :2].copy()
@@ -47,10 +47,12 @@ def test_a_swap_of_sides_that_are_near_is_no_jitter():
     assert error_types(predicted, narrow, SCALE, FORK)[0].tolist() == [GOOD, SWAP, SWAP]
 
 
-def test_other_people():
+def test_other_subjects():
     others = np.zeros((2, 2, 3, 3))
     others[0, 1] = [[400, 400, 1], [500, 400, 1], [208, 0, 1]]
-    assert types_of([[400, 410], [500, 400], [500, 400]], others) == [OTHER] * 3, "the other side of somebody, too"
+    assert types_of([[400, 410], [500, 400], [500, 400]], others) == [OTHER] * 3, (
+        "the other side of another subject, too"
+    )
     assert types_of([[500, 400], [208, 0], [400, 400]], others) == [MISS, OTHER, MISS], (
         "only the part or its other side"
     )
@@ -60,7 +62,7 @@ def test_other_people():
         types_of(np.zeros((3, 2)), np.zeros((2, 3, 3)))
 
 
-def test_who_has_no_scale_is_not_scored():
+def test_subjects_without_scale_are_not_scored():
     codes = error_types(TRUTH[..., :2], TRUTH, [np.nan, 100], FORK)
     assert codes.tolist() == [[-1, -1, -1], [GOOD, GOOD, -1]]
     with pytest.raises(ValueError, match=r"jitter not smaller; got 0\.2 and 0\.1"):
@@ -87,7 +89,7 @@ def test_shares(rng):
     assert nothing["parts"] == [None, None]
 
 
-def test_scores_that_come_true_are_calibrated(rng):
+def test_calibrated_scores(rng):
     scores = rng.random((400, 14))
     distances = np.where(rng.random((400, 14)) < scores, 0.1, 0.9)
     distances[:5, 3] = np.nan
@@ -101,7 +103,7 @@ def test_scores_that_come_true_are_calibrated(rng):
     assert all(low <= rate <= high for rate, (low, high) in zip(found["rate"], found["rate_interval"], strict=True))
 
 
-def test_sure_and_wrong(rng):
+def test_overconfident_scores(rng):
     distances = np.where(rng.random((300, 5)) < 0.5, 0.1, 0.9)
     found = calibration(np.full((300, 5), 1.3), distances)
     assert found["score"] == [1], "beliefs beyond 1 count as 1"
@@ -109,7 +111,7 @@ def test_sure_and_wrong(rng):
     assert found["error_interval"][0] < found["error"] < found["error_interval"][1]
 
 
-def test_calibration_of_nothing():
+def test_calibration_without_joints():
     assert calibration(np.zeros((2, 3)), np.full((2, 3), np.nan)) is None
     with pytest.raises(ValueError, match=r"scores must be \(2, 3\)"):
         calibration(np.zeros((2, 2)), np.zeros((2, 3)))

@@ -4,7 +4,7 @@ import pytest
 from posemachines.evaluation import accuracy_by, body_size, bootstrap_interval, pose_rarity, quartiles
 
 
-def test_accuracy_of_groups_of_people(rng):
+def test_accuracy_of_groups_of_subjects(rng):
     distances = rng.exponential(0.2, (80, 5))
     distances[3, 1] = np.nan
     groups = np.arange(80) % 3 - 1
@@ -13,15 +13,15 @@ def test_accuracy_of_groups_of_people(rng):
         own = distances[groups == index]
         assert entry["n_joints"] == np.isfinite(own).sum()
         assert entry["n_people"] == len(own)
-        assert entry["pck"]["0.2"] == pytest.approx(
+        assert entry["pck"][0.2] == pytest.approx(
             100 * np.nanmean(np.where(np.isnan(own), np.nan, own <= 0.2)), abs=0.01
         )
-        low, high = entry["interval"]["0.2"]
-        assert low < entry["pck"]["0.2"] < high
+        low, high = entry["interval"][0.2]
+        assert low < entry["pck"][0.2] < high
         alone = bootstrap_interval(own, 0.2)
         assert high - low == pytest.approx(alone[1] - alone[0], rel=0.25)
     assert [found[2][key] for key in ("n_people", "n_joints")] == [0, 0]
-    assert found[2]["pck"] == found[2]["interval"] == {"0.1": None, "0.2": None}
+    assert found[2]["pck"] == found[2]["interval"] == {0.1: None, 0.2: None}
 
 
 def test_accuracy_of_groups_of_joints():
@@ -29,11 +29,11 @@ def test_accuracy_of_groups_of_joints():
     occluded = np.array([[0, 1, 1], [0, 1, 0]])
     visible, hidden = accuracy_by(distances, occluded, ("visible", "occluded"), n_resamples=50)
     assert (visible["n_people"], visible["n_joints"], hidden["n_people"], hidden["n_joints"]) == (2, 3, 1, 2)
-    assert visible["pck"] == {"0.1": pytest.approx(66.67), "0.2": 100}
-    assert hidden["pck"] == {"0.1": 0, "0.2": 50}
+    assert visible["pck"] == {0.1: pytest.approx(66.67), 0.2: 100}
+    assert hidden["pck"] == {0.1: 0, 0.2: 50}
 
 
-def test_groups_fit_the_people():
+def test_wrong_groups():
     with pytest.raises(ValueError, match=r"groups must be \(2,\) or \(2, 3\); got \(3,\)"):
         accuracy_by(np.zeros((2, 3)), np.zeros(3, int), ("one",))
     with pytest.raises(ValueError, match="groups go up to 1 but there are 1 names"):
@@ -56,7 +56,7 @@ def test_body_size():
 
 
 def slow_distance(one, other):
-    """Of two poses over the joints that both have, as the docstring says it."""
+    """Distance of two poses over their common joints, step by step."""
     both = (one[:, 2] > 0) & (other[:, 2] > 0)
     vectors = []
     for pose in (one, other):
@@ -74,7 +74,7 @@ def test_rarity_is_the_mean_distance_to_the_nearest(rng):
     np.testing.assert_allclose(pose_rarity(people, training, n_neighbours=3), expected, rtol=1e-6)
 
 
-def test_rarity_knows_neither_place_nor_size_but_orientation(rng):
+def test_rarity_ignores_place_and_size_but_not_orientation(rng):
     training = np.concatenate([rng.uniform(0, 60, (4, 5, 2)), np.ones((4, 5, 1))], -1)
     moved = training * [3, 3, 1] + [700, -40, 0]
     np.testing.assert_allclose(pose_rarity(moved, training, n_neighbours=1), 0, atol=1e-3)

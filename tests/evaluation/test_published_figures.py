@@ -1,4 +1,4 @@
-"""Figures of published predictions, to the second decimal."""
+"""Scores of published predictions, to the second decimal."""
 
 import json
 import os
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from posemachines.__main__ import main
+from posemachines.evaluation import evaluate
 from posemachines.evaluation.ground_truth import observer_centric
-from posemachines.evaluation.predictions import evaluate
 from posemachines.evaluation.protocols import get_protocol
 from posemachines.io.predictions import read_predictions, read_truth
 from posemachines.metrics import average, normalised_distances, pck
@@ -58,7 +58,7 @@ def test_command(published, predictions, truth, protocol, figure, also, tmp_path
     assert main(["evaluate", *files, "--protocol", protocol, "--resamples", "20", "--output", str(output)]) == 0
     out = capsys.readouterr().out
     assert f"{figure:.2f}" in out.splitlines()[0]
-    assert ("people 1001..2000 of the 2000 in the truth" in out) == protocol.startswith("lsp")
+    assert ("1001..2000 of the 2000 in the truth" in out) == protocol.startswith("lsp")
     content = json.loads(output.read_text())
     assert round(content["score"]["value"], 2) == figure
     assert content["protocol"]["name"] == protocol
@@ -77,17 +77,17 @@ def test_two_thousand_predictions_are_cut_to_the_test_set(published):
 
 
 def test_the_metric_alone_and_the_traps(published):
-    """The functions give the same figures; the other choices of the definition give others."""
+    """The metric alone gives the same scores, and every other choice in its definition different ones."""
     pytest.importorskip("h5py")
     truth = read_truth(published / "mpii/valid.h5", "mpii")
     predicted = read_predictions(published / "mpii/tompson.h5", "mpii").joints
     labelled = truth.scored(get_protocol("mpii"))
-    distances = normalised_distances(predicted, truth.joints[..., :2], truth.reference, labelled=labelled)
+    distances = normalised_distances(predicted, truth.joints[..., :2], truth.reference_length, labelled=labelled)
     kept = [index for index in range(16) if index not in (6, 7)]
     hits = np.where(np.isnan(distances), np.nan, 100.0 * (distances <= 0.5))[:, kept]
     assert round(average(hits, mean="pooled"), 2) == 82.31
     assert round(average(hits, mean="parts"), 2) == 81.45
-    by_part = pck(predicted, truth.joints[..., :2], truth.reference, threshold=0.5, labelled=labelled)[kept]
+    by_part = pck(predicted, truth.joints[..., :2], truth.reference_length, threshold=0.5, labelled=labelled)[kept]
     assert by_part.mean() == pytest.approx(average(hits, mean="parts"))
 
 

@@ -10,7 +10,7 @@ from posemachines.evaluation import compare_machines, holm, wilcoxon
 
 
 def test_holm_by_hand():
-    """Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1; none below the one before it."""
+    """Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1; never below the previous one."""
     assert holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1, 1])
     assert holm([0.02]) == pytest.approx([0.02])
@@ -26,15 +26,15 @@ def test_holm_lies_between_none_and_bonferroni(p_values):
     assert corrected.min() == pytest.approx(min(1, len(p_values) * min(p_values)))
 
 
-def test_wilcoxon_of_few_people_is_exact():
+def test_wilcoxon_is_exact_for_few_subjects():
     values = np.array([0.1, 0.3, -0.2, 0.5, 0.4, 0.6])
     assert wilcoxon(values) == pytest.approx(stats.wilcoxon(values, method="exact").pvalue)
-    assert wilcoxon([0.25] * 5) == 2 / 2**5, "all signs alike, ties and all"
-    assert wilcoxon([0.25, -0.25]) == 1
+    assert wilcoxon([0.25] * 5) == 2 / 2**5, "equal signs, ties included"
+    assert wilcoxon([0.25, -0.25]) == wilcoxon([0.25]) == 1
 
 
-def test_zeros_are_ranked_and_left_out():
-    """Ranks with three zeros first are 4 and 5: |W| is 1 for unlike signs and 9 for like ones."""
+def test_zeros_are_ranked_then_dropped():
+    """With three zeros, the ranks are 4 and 5: |W| is 1 for opposite signs and 9 for equal ones."""
     assert wilcoxon([0, 0, 0, 0.1, 0.2]) == 0.5
     assert wilcoxon([0, 0]) == wilcoxon([]) == 1
     many = np.r_[np.zeros(30), np.arange(1, 15), -np.arange(1, 6)] / 14
@@ -55,7 +55,7 @@ def test_a_better_machine_wins(rng):
     found = compare_machines(machines, (0.1, 0.2))
     pairs = [(each["a"], each["b"], each["threshold"]) for each in found]
     named = [("good", "bad"), ("better", "bad"), ("better", "good")]
-    assert pairs == [(*pair, limit) for pair, limit in itertools.product(named, ("0.1", "0.2"))]
+    assert pairs == [(*pair, limit) for pair, limit in itertools.product(named, (0.1, 0.2))]
     for each in found:
         assert each["significant"] is True
         assert 0 < each["interval"][0] <= each["difference"] <= each["interval"][1]
@@ -73,8 +73,8 @@ def test_identical_machines_never_win(rng):
         assert each["significant"] is False
 
 
-def test_chance_seldom_wins():
-    """In 200 made comparisons of three machines that are alike, about one in twenty at most claims any win."""
+def test_false_positives_are_rare():
+    """In 200 comparisons of three equal machines, at most about one in twenty finds a significant difference."""
     rng = np.random.default_rng(5)
     alike = {"a": 0.5, "b": 0.5, "c": 0.5}
     wrong = sum(
@@ -84,8 +84,8 @@ def test_chance_seldom_wins():
     assert wrong / 200 <= 0.08
 
 
-def test_a_significant_test_with_a_doubtful_difference_is_no_win():
-    """Most people are a little better, one labelled many times over is far worse: the two tests disagree."""
+def test_significance_needs_an_interval_without_0():
+    """Most subjects are slightly better, few with many labels are far worse: the two tests disagree."""
     one, other = np.ones((40, 14)), np.ones((40, 14))
     one[:, 1:], other[:, 1:] = np.nan, np.nan
     one[:30, 0] = 0
@@ -96,8 +96,8 @@ def test_a_significant_test_with_a_doubtful_difference_is_no_win():
     assert found["significant"] is False
 
 
-def test_tests_that_speak_for_different_machines_make_no_win():
-    """Three people in four lose one joint of ten, the others gain all ten."""
+def test_significance_needs_tests_that_favour_the_same_machine():
+    """Three subjects in four lose one joint of ten, the others gain all ten."""
     one, other = np.ones((400, 10)), np.ones((400, 10))
     other[:300, 0] = 0
     one[300:] = 0
@@ -107,6 +107,6 @@ def test_tests_that_speak_for_different_machines_make_no_win():
     assert found["significant"] is False
 
 
-def test_other_people_cannot_be_compared(rng):
+def test_different_subjects_cannot_be_compared(rng):
     with pytest.raises(ValueError, match="same joints"):
         compare_machines({"a": rng.random((5, 3)), "b": rng.random((6, 3))})

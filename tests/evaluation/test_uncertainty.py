@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posemachines.evaluation import bootstrap_interval, interval, resampled_ratios
-from posemachines.evaluation.uncertainty import _draw_people
+from posemachines.evaluation.uncertainty import draw_subjects
 
 
 def ratios_one_by_one(hits, counts, n_resamples, random_state):
-    """The same resamples, person by person."""
+    """The same resamples, subject by subject."""
     people = counts.reshape(len(counts), -1).any(1)
     hits, counts = hits[people], np.broadcast_to(counts[people], hits[people].shape)
-    drawn = _draw_people(len(hits), n_resamples, random_state, np.float64)
+    drawn = draw_subjects(len(hits), n_resamples, random_state, np.float64)
     found = np.full((n_resamples, *hits.shape[1:]), np.nan)
     for resample, weights in enumerate(drawn):
         chosen = np.repeat(np.arange(len(hits)), weights.astype(int))
@@ -21,7 +21,7 @@ def ratios_one_by_one(hits, counts, n_resamples, random_state):
 
 
 @pytest.mark.parametrize("kind", [bool, np.int64, np.float64])
-def test_equal_to_drawing_people_one_by_one(rng, kind):
+def test_equal_to_drawing_subjects_one_by_one(rng, kind):
     counts = rng.random((40, 3, 1)) < 0.6
     counts[5] = False
     hits = (rng.random((40, 3, 7)) * 5 * counts).astype(kind)
@@ -35,7 +35,7 @@ def test_equal_to_drawing_people_one_by_one(rng, kind):
 
 
 def test_large_counts_stay_exact():
-    """Sums beyond 2**24 do not fit into float32; whole numbers are added in float64 then."""
+    """Sums beyond 2**24 are not exact in float32 and are computed in float64."""
     counts = np.full(20, 2**23 + 1)
     hits = counts - np.arange(20)
     np.testing.assert_array_equal(
@@ -44,7 +44,7 @@ def test_large_counts_stay_exact():
     assert (resampled_ratios(counts, counts, n_resamples=30) == 1).all()
 
 
-def test_the_same_people_are_drawn_for_every_figure(rng):
+def test_the_same_subjects_are_drawn_for_every_ratio(rng):
     hits = rng.random((30, 4)) < 0.5
     counts = np.ones((30, 4), int)
     together = resampled_ratios(hits, counts, n_resamples=20)
@@ -54,13 +54,13 @@ def test_the_same_people_are_drawn_for_every_figure(rng):
     assert (other != alone).any()
 
 
-def test_people_without_counts_change_nothing(rng):
+def test_subjects_without_counts_change_nothing(rng):
     hits, counts = rng.integers(0, 5, 30), np.full(30, 5)
     more = resampled_ratios(np.append(hits, [0, 0]), np.append(counts, [0, 0]), n_resamples=20)
     np.testing.assert_array_equal(more, resampled_ratios(hits, counts, n_resamples=20))
 
 
-def test_a_figure_that_is_missing_in_some_resamples():
+def test_a_ratio_that_is_missing_in_some_resamples():
     counts = np.zeros((6, 2), int)
     counts[:, 0], counts[0, 1] = 1, 1
     drawn = resampled_ratios(counts, counts, n_resamples=200)
@@ -80,7 +80,7 @@ def test_intervals_are_quantiles(seed, level):
 
 
 def test_intervals_cover_the_truth():
-    """300 made data sets of people who are easy or hard: about 95 % of the intervals hold the true PCK."""
+    """300 simulated data sets of easy and hard subjects: about 95 % of the intervals contain the true PCK."""
     rng = np.random.default_rng(1)
     chance = rng.beta(2, 1, (300, 120))  # of a correct joint, by data set and person; the mean is 2/3
     held = 0
@@ -100,11 +100,11 @@ def test_intervals_cover_the_truth():
         (np.ones(3), np.ones(3), {"n_resamples": 0}, "at least 1"),
     ],
 )
-def test_what_cannot_be_resampled(hits, counts, settings, match):
+def test_wrong_arguments(hits, counts, settings, match):
     with pytest.raises(ValueError, match=match):
         resampled_ratios(hits, counts, **settings)
 
 
-def test_level_is_a_share():
+def test_wrong_level():
     with pytest.raises(ValueError, match="between 0 and 1"):
         interval(np.ones((3, 1)), 95)

@@ -1,5 +1,7 @@
 """Pictures of coloured dots, the parts of a body of three composites, and a forest stage that learns them fast."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from numba import config
@@ -7,6 +9,7 @@ from sklearn.base import clone
 
 from posemachines.forest import ForestStage
 from posemachines.skeleton import Skeleton
+from posemachines.stage import Runtime
 
 GRID = 4, 7
 N_PEOPLE = 6
@@ -48,10 +51,18 @@ def make_beliefs(n, n_maps, seed=1):
 
 
 def small(**changes):
-    """A stage of few trees on few features."""
+    """A stage with few trees and few features; sampling, context and runtime settings are flat keywords here."""
     settings = {"n_rounds": 2, "max_features": 12, "min_samples_leaf": 2, "max_depth": 3, "l2": 1.0}
-    settings |= {"cells_per_person": 4, "smoothing": 0, "random_state": 0}
-    return ForestStage(**settings | changes)
+    settings |= {"cells_per_subject": 4, "smoothing": 0, "random_state": 0}
+    settings |= changes
+    groups = {
+        group: kind(**{one.name: settings.pop(one.name) for one in fields(kind) if one.name in settings})
+        for group, kind in ForestStage.PARAMETER_TYPES.items()
+    }
+    runtime = Runtime(**{name: settings.pop(name) for name in ("n_jobs", "verbose") if name in settings})
+    stage = ForestStage(**settings, **groups)
+    stage.runtime = runtime
+    return stage
 
 
 def rebuild(fitted, state):

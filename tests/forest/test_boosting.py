@@ -8,7 +8,7 @@ from posemachines.forest.boosting import BoostedForestClassifier
 from posemachines.forest.features import N_CODES
 
 LEARNERS = pytest.mark.parametrize("learner", ["histogram", "scikit-learn"])
-OF_WEIGHT = "samples are drawn, and counted in leaves, whatever their weight"
+OF_WEIGHT = "samples are drawn and counted in leaves regardless of their weight"
 
 
 def boosted(**changes):
@@ -17,7 +17,7 @@ def boosted(**changes):
 
 
 def make_task(n, seed=0):
-    """Descriptors (n, 6) and one of three classes, which two of the numbers tell together."""
+    """Descriptors (n, 6) and one of three classes, which depends on two of the features."""
     X = np.random.default_rng(seed).normal(size=(n, 6)).astype(np.float32)
     return X, (X[:, 1] * X[:, 4] > 0).astype(int) + (X[:, 1] > 0.8)
 
@@ -36,12 +36,12 @@ def fitted(task):
     [boosted(n_rounds=3, n_trees=1, learner=learner) for learner in ("histogram", "scikit-learn")],
     expected_failed_checks=lambda _: {"check_sample_weight_equivalence_on_dense_data": OF_WEIGHT},
 )
-def test_is_an_estimator_of_scikit_learn(estimator, check):
+def test_scikit_learn_estimator_checks(estimator, check):
     check(estimator)
 
 
 @LEARNERS
-def test_is_not_worse_than_a_plain_forest_of_as_many_trees(learner):
+def test_better_than_a_plain_forest_with_as_many_trees(learner):
     X, y = make_task(400)
     fresh, truth = make_task(300, seed=1)
     model = boosted(n_rounds=15, max_samples=0.7, l2=1.0, learner=learner).fit(X, y)
@@ -50,7 +50,7 @@ def test_is_not_worse_than_a_plain_forest_of_as_many_trees(learner):
     assert log_loss(truth, model.predict_proba(fresh)) < log_loss(truth, plain.predict_proba(fresh))
 
 
-def test_probabilities_add_up_to_one_and_agree_with_the_scores(task, fitted):
+def test_probabilities_are_the_softmax_of_the_scores(task, fitted):
     X, _ = task
     shares, scores = fitted.predict_proba(X), fitted.decision_function(X)
     assert shares.dtype == np.float32
@@ -62,7 +62,7 @@ def test_probabilities_add_up_to_one_and_agree_with_the_scores(task, fitted):
 
 
 @LEARNERS
-def test_staged_probabilities_end_in_the_probabilities(task, learner):
+def test_the_last_staged_probabilities_are_the_final_ones(task, learner):
     X, y = task
     model = boosted(n_trees=3, learner=learner).fit(X, y)
     stages = list(model.staged_predict_proba(X))
@@ -74,7 +74,7 @@ def test_staged_probabilities_end_in_the_probabilities(task, learner):
 
 
 @LEARNERS
-def test_training_loss_falls_from_the_entropy_of_the_classes(task, learner):
+def test_the_training_loss_falls_from_the_entropy_of_the_classes(task, learner):
     X, y = task
     model = boosted(learner=learner).fit(X, y)
     shares = np.bincount(y) / len(y)
@@ -85,7 +85,7 @@ def test_training_loss_falls_from_the_entropy_of_the_classes(task, learner):
     assert model.train_loss_[-1] == pytest.approx(log_loss(y, before_last), rel=1e-3)
 
 
-def test_without_splits_the_shares_of_the_classes_remain(task):
+def test_without_splits_the_class_frequencies_are_predicted(task):
     X, y = task
     shares = boosted(max_depth=0, max_samples=1.0).fit(X, y).predict_proba(X[:2])
     np.testing.assert_allclose(shares, [np.bincount(y) / len(y)] * 2, rtol=1e-4)
@@ -93,8 +93,8 @@ def test_without_splits_the_shares_of_the_classes_remain(task):
 
 @LEARNERS
 @pytest.mark.parametrize("l2", [0.0, 3.0])
-def test_a_leaf_is_the_newton_step_of_its_samples(learner, l2):
-    """One tree with one split, worked out by hand: four samples on the left of which one is of class 1, six right."""
+def test_leaves_are_newton_steps(learner, l2):
+    """One tree with one split: four samples on the left, one of them of class 1, and six on the right."""
     X = np.repeat([0.0, 1.0], [4, 6])[:, None]
     y = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 0])
     settings = {"n_rounds": 1, "n_trees": 1, "max_depth": 1, "min_samples_leaf": 1, "max_samples": 1.0}
@@ -107,14 +107,14 @@ def test_a_leaf_is_the_newton_step_of_its_samples(learner, l2):
 
 
 @LEARNERS
-def test_every_leaf_has_a_number_for_every_class(task, learner):
+def test_leaves_are_vectors_over_the_classes(task, learner):
     model = boosted(learner=learner).fit(*task)
     forest = model.forest_
     assert forest.leaves.shape == (model.forest_.n_nodes - (forest.feature >= 0).sum(), 3)
     assert len(forest.roots) == 6 * 2
     assert forest.softmax
     moved = forest.leaves[abs(forest.leaves).sum(1) > 0]
-    assert (abs(moved) > 0).sum(1).min() > 1, "what one class wins the others lose"
+    assert (abs(moved) > 0).sum(1).min() > 1, "raising one class lowers others"
 
 
 def test_steps_are_bounded(rng):
@@ -125,7 +125,7 @@ def test_steps_are_bounded(rng):
 
 
 @LEARNERS
-def test_the_same_seed_grows_the_same_forest_on_any_number_of_threads(task, learner):
+def test_the_forest_depends_on_the_seed_only(task, learner):
     one, two, other = (
         boosted(learner=learner, max_features=2, **own).fit(*task) for own in ({}, {"n_jobs": 2}, {"random_state": 1})
     )
@@ -136,7 +136,7 @@ def test_the_same_seed_grows_the_same_forest_on_any_number_of_threads(task, lear
 
 
 @LEARNERS
-def test_a_heavy_class_is_believed_more(task, learner):
+def test_a_larger_weight_raises_the_probability_of_a_class(task, learner):
     X, y = task
     even, heavy = (boosted(learner=learner).fit(X, y, np.where(y == 2, weight, 1.0)) for weight in (1, 9))
     assert heavy.predict_proba(X)[:, 2].mean() > even.predict_proba(X)[:, 2].mean() + 0.05
@@ -145,15 +145,15 @@ def test_a_heavy_class_is_believed_more(task, learner):
 
 
 @LEARNERS
-def test_the_scale_of_the_weights_does_not_count(task, learner):
+def test_the_scale_of_the_weights_does_not_matter(task, learner):
     X, y = task
     small, large = (boosted(learner=learner).fit(X, y, factor * (1.0 + y)) for factor in (0.25, 64))
     np.testing.assert_allclose(small.predict_proba(X), large.predict_proba(X), rtol=1e-4)
 
 
 @LEARNERS
-def test_weights_are_as_good_as_repetitions(rng, learner):
-    """Of all samples and without l2, which is counted in samples, and where leaves may hold any number of them."""
+def test_weights_equal_repetitions(rng, learner):
+    """With all samples in each tree, no l2 and no minimum per leaf, which depend on the number of samples."""
     X = rng.integers(0, 5, (60, 3)).astype(np.uint8)
     y = (X[:, 0] + X[:, 1] > 4).astype(int) + (X[:, 2] > 3)
     times = rng.integers(1, 4, 60)
@@ -164,10 +164,12 @@ def test_weights_are_as_good_as_repetitions(rng, learner):
 
 
 @LEARNERS
-@pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")  # as plain Python kernels warn of 0 / 0
+@pytest.mark.filterwarnings(
+    "ignore:invalid value encountered:RuntimeWarning"
+)  # kernels in plain Python warn about 0 / 0
 @pytest.mark.parametrize("l2", [0.0, 5.0])
-def test_samples_without_weight_teach_nothing(task, learner, l2):
-    """Labels of half of the samples are wrong, and weigh nothing; sides of a split may weigh nothing, too."""
+def test_samples_with_zero_weight_are_ignored(task, learner, l2):
+    """Half of the samples have wrong labels and zero weight, as may one side of a split."""
     X, y = task
     wrong = np.where(np.arange(300) < 150, (y + 1) % 3, y)
     weights = (np.arange(300) >= 150).astype(float)
@@ -177,12 +179,12 @@ def test_samples_without_weight_teach_nothing(task, learner, l2):
 
 
 @pytest.mark.parametrize("weights", [np.zeros(300), -np.ones(300), np.ones(299), np.full(300, np.nan)])
-def test_bad_weights(task, weights):
+def test_invalid_weights(task, weights):
     with pytest.raises(ValueError, match="weight"):
         boosted().fit(*task, sample_weight=weights)
 
 
-def test_a_class_without_weight_is_improbable_but_known(task):
+def test_a_class_with_zero_weight_is_improbable(task):
     X, y = task
     model = boosted().fit(X, y, (y != 2).astype(float))
     shares = model.predict_proba(X)
@@ -191,7 +193,7 @@ def test_a_class_without_weight_is_improbable_but_known(task):
 
 
 @LEARNERS
-def test_a_rare_class_starts_from_a_share_that_is_not_zero(rng, learner):
+def test_the_initial_probability_of_a_rare_class_is_not_zero(rng, learner):
     X = rng.normal(size=(3000, 2)).astype(np.float32)
     y = np.zeros(3000, int)
     y[0], X[0] = 1, 50
@@ -202,7 +204,7 @@ def test_a_rare_class_starts_from_a_share_that_is_not_zero(rng, learner):
 
 
 @LEARNERS
-def test_boosting_that_starts_from_the_truth_has_nothing_to_change(task, learner):
+def test_boosting_from_the_truth_changes_little(task, learner):
     X, y = task
     sure = np.log(np.where(y[:, None] == np.arange(3), 0.98, 0.01))
     model = boosted(learner=learner).fit(X, y, base_scores=sure)
@@ -213,7 +215,7 @@ def test_boosting_that_starts_from_the_truth_has_nothing_to_change(task, learner
 
 
 @LEARNERS
-def test_boosting_corrects_the_scores_that_it_starts_from(task, learner):
+def test_boosting_corrects_the_initial_scores(task, learner):
     X, y = task
     wrong = np.log(np.where((y[:, None] + 1) % 3 == np.arange(3), 0.6, 0.2))
     model = boosted(learner=learner, n_rounds=12).fit(X, y, base_scores=wrong)
@@ -225,7 +227,7 @@ def test_boosting_corrects_the_scores_that_it_starts_from(task, learner):
     np.testing.assert_allclose(shares, odds / odds.sum(1, keepdims=True), rtol=1e-4)
 
 
-def test_equal_starts_are_those_of_the_shares(task):
+def test_default_initial_scores_are_the_class_frequencies(task):
     X, y = task
     shares = np.log(np.bincount(y) / len(y)).astype(np.float32)
     own, given = boosted().fit(X, y), boosted().fit(X, y, base_scores=np.repeat(shares[None], 300, 0))
@@ -234,7 +236,7 @@ def test_equal_starts_are_those_of_the_shares(task):
 
 
 @pytest.mark.parametrize("starts", [np.zeros((300, 2)), np.zeros((299, 3)), np.zeros(300), np.full((300, 3), np.nan)])
-def test_bad_starts(task, fitted, starts):
+def test_invalid_base_scores(task, fitted, starts):
     with pytest.raises(ValueError, match="base_scores must be"):
         boosted().fit(*task, base_scores=starts)
     with pytest.raises(ValueError, match="base_scores must be"):
@@ -259,7 +261,7 @@ def test_two_classes_have_one_score(task, learner):
     np.testing.assert_allclose(model.predict_proba(X)[:, 1], 1 / (1 + np.exp(-scores)), rtol=1e-4)
 
 
-def test_codes_are_taken_as_they_are(rng):
+def test_codes_are_not_binned_again(rng):
     codes = np.asfortranarray(rng.integers(0, N_CODES, (200, 4), dtype=np.uint8))
     codes[:2, 2] = 20, 21
     model = boosted(max_samples=1.0).fit(codes, codes[:, 2] > 20)
@@ -269,7 +271,7 @@ def test_codes_are_taken_as_they_are(rng):
     np.testing.assert_array_equal(model.predict_proba(codes), model.predict_proba(codes.astype(np.float32)))
 
 
-def test_numbers_that_are_no_codes_are_cut(rng):
+def test_other_features_are_binned(rng):
     numbers = rng.integers(0, 256, (200, 4), dtype=np.uint8)
     truth = numbers[:, 2] > 150
     model = boosted().fit(numbers, truth)
@@ -299,12 +301,12 @@ def test_numbers_that_are_no_codes_are_cut(rng):
         ("learner", "oracle"),
     ],
 )
-def test_bad_parameters(name, value, task):
+def test_invalid_parameters(name, value, task):
     with pytest.raises(ValueError, match=name):
         boosted(**{name: value}).fit(*task)
 
 
-def test_depth_may_be_unlimited(task):
+def test_unlimited_depth(task):
     deep = boosted(max_depth=None, min_samples_leaf=2).fit(*task)
     assert deep.forest_.n_nodes > boosted(min_samples_leaf=2).fit(*task).forest_.n_nodes
 

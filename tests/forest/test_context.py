@@ -1,4 +1,4 @@
-"""The compiled loops over belief maps equal their plain numpy twins, on unequal axes."""
+"""Compiled loops over belief maps agree with their numpy twins, on unequal axes."""
 
 import numpy as np
 import pytest
@@ -26,12 +26,12 @@ def test_every_kernel_has_a_twin_of_the_same_name():
     assert context.__all__ == context_twins.__all__
 
 
-def test_constants_are_those_of_the_twins():
+def test_constants_equal_those_of_the_twins():
     assert (context.REPEAT, context.SLACK) == (context_twins.REPEAT, context_twins.SLACK)
 
 
-def test_cells_that_are_walked_together_stay_inside_the_packed_maps():
-    assert context.SLACK >= step.CELLS - 1 + 3, "cells beyond a row, and the bytes that are read with a code"
+def test_cells_that_are_processed_together_stay_inside_the_packed_maps():
+    assert context.SLACK >= step.CELLS - 1 + 3, "cells beyond a row, and the bytes read together with a code"
 
 
 @pytest.mark.parametrize("radius", [0, 1, 3, 9])
@@ -47,7 +47,7 @@ def test_find_peaks_below_zero(beliefs):
 
 def test_offset_codes(rng):
     peaks = np.stack([rng.integers(0, size, (N, P, 2)) for size in (HEIGHT, WIDTH)] + [rng.random((N, P, 2))], -1)
-    codes = assert_same("offset_codes", peaks.astype(np.float32), *psi._ways(HEIGHT, WIDTH), dtype=np.uint8)
+    codes = assert_same("offset_codes", peaks.astype(np.float32), *psi._offsets(HEIGHT, WIDTH), dtype=np.uint8)
     assert codes.shape == (N, 18, HEIGHT, WIDTH)
 
 
@@ -68,7 +68,7 @@ def test_pack(rng, beliefs, reach, n_images, n_dense):
     assert packed.shape == (N, (n_images + P) * bordered + n_dense * plain + context.SLACK)
 
 
-def test_beliefs_beyond_their_range_are_coded_as_its_ends(beliefs):
+def test_codes_of_beliefs_are_clipped(beliefs):
     images, dense = (np.zeros((1, 0, HEIGHT, WIDTH), np.uint8) for _ in range(2))
     beliefs = beliefs[:1, :1] * 5 - 2
     packed = assert_same("pack", images, beliefs, dense, np.zeros(1, np.int16), 0, dtype=np.uint8)
@@ -78,8 +78,8 @@ def test_beliefs_beyond_their_range_are_coded_as_its_ends(beliefs):
 
 def test_gather(rng):
     packed = rng.integers(0, 64, (N, 200), dtype=np.uint8)
-    base, people, places = (
+    base, subjects, places = (
         rng.integers(0, end, n).astype(np.int32) for end, n in ((100, P), (N, HEIGHT), (100, HEIGHT))
     )
-    descriptors = assert_same("gather", packed, base, people, places, dtype=np.uint8)
+    descriptors = assert_same("gather", packed, base, subjects, places, dtype=np.uint8)
     assert descriptors.shape == (P, HEIGHT)

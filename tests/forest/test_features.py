@@ -10,14 +10,14 @@ from posemachines.forest import features
 
 @pytest.fixture
 def images():
-    """Two smooth random pictures of 20 x 28 px."""
+    """Two smooth random images of 20 x 28 px."""
     coarse = np.random.default_rng(0).integers(0, 256, (2, 5, 7, 3))
     fine = coarse.repeat(4, 1).repeat(4, 2) + 7 * np.sin(np.arange(28) / 2)[:, None]
     return fine.clip(0, 255).astype(np.uint8)
 
 
 def ramp(degrees):
-    """A grey picture that gets lighter in one direction, from x towards y."""
+    """Grey image with a gradient in one direction, measured from x towards y."""
     rows, columns = np.mgrid[:32, :32] - 16
     angle = math.radians(degrees)
     light = 128 + 6 * (math.cos(angle) * columns + math.sin(angle) * rows)
@@ -25,7 +25,7 @@ def ramp(degrees):
 
 
 @pytest.mark.parametrize(("stride", "size"), [(4, (20, 28)), (8, (24, 32)), (2, (20, 28))])
-def test_one_map_a_channel_on_the_belief_grid(stride, size):
+def test_one_map_per_channel_on_the_belief_grid(stride, size):
     images = np.zeros((2, *size, 3), np.uint8)
     maps = features.image_maps(images, stride=stride)
     assert maps.shape == (2, 39, size[0] // stride, size[1] // stride)
@@ -33,8 +33,8 @@ def test_one_map_a_channel_on_the_belief_grid(stride, size):
     assert np.isfinite(maps).all()
 
 
-def test_gradient_energy_of_aligned_cells_is_that_of_scikit_image(images):
-    """One orientation and one block around all cells leave the cell sums, up to one factor."""
+def test_gradient_magnitudes_agree_with_scikit_image(images):
+    """With one orientation and one block over all cells, HOG is the sum over each cell up to a factor."""
     maps = features.image_maps(images, stride=4, cells=(4,))
     for image, ours in zip(images, maps[:, 9], strict=True):
         theirs = hog(image, 1, (4, 4), ours.shape, "L1", feature_vector=False, channel_axis=-1).squeeze()
@@ -42,7 +42,7 @@ def test_gradient_energy_of_aligned_cells_is_that_of_scikit_image(images):
 
 
 def test_orientations_agree_with_scikit_image(images):
-    """They vote for one bin and we for the nearest two, so that histograms correlate but differ."""
+    """scikit-image votes for one bin instead of two, so histograms correlate but differ."""
     maps = features.image_maps(images, stride=4, cells=(4,))
     for image, ours in zip(images, maps[:, :9], strict=True):
         theirs = hog(image, 9, (4, 4), (1, 1), "L2", feature_vector=False, channel_axis=-1).squeeze()
@@ -77,7 +77,7 @@ def test_histograms_do_not_depend_on_contrast():
 
 
 def test_a_large_cell_is_centred_on_the_grid_point():
-    """Cell 1 of 8 px at stride 4 covers pixels 2..9: the colour steps in only when pixel 10 is left."""
+    """Cell 1 of 8 px at stride 4 covers pixels 2..9, cell 2 is the first to include pixel 10."""
     image = np.zeros((1, 16, 16, 3), np.uint8)
     image[:, :, 10:] = 255
     lightness = features.image_maps(image, stride=4, cells=(8,))[0, 10, 1]
@@ -88,8 +88,8 @@ def test_a_large_cell_is_centred_on_the_grid_point():
 @pytest.mark.parametrize(
     ("degrees", "shares"), [(20, {0: 0.5, 1: 0.5}), (90, {4: 1}), (200, {9: 0.5, 10: 0.5}), (270, {13: 1})]
 )
-def test_signed_orientations_tell_light_to_dark_from_dark_to_light(degrees, shares):
-    """Eighteen bins of 20 degrees, where unsigned ones fold the second half onto the first nine."""
+def test_signed_orientations_distinguish_opposite_gradients(degrees, shares):
+    """Unsigned orientations fold the second half of the 18 bins onto the first."""
     image = ramp(degrees)
     votes = features.image_maps(image, stride=4, cells=(8,), orientations=18, signed=True)[0, :18, 3, 3]
     expected = np.zeros(18)
@@ -99,7 +99,7 @@ def test_signed_orientations_tell_light_to_dark_from_dark_to_light(degrees, shar
     np.testing.assert_allclose(folded / folded.sum(), expected[:9] + expected[9:], atol=0.12)
 
 
-def test_inverting_the_picture_turns_signed_orientations_half_around(images):
+def test_inverting_the_image_rotates_signed_orientations_by_180_degrees(images):
     turned = 255 - images
     settings = {"stride": 4, "cells": (8,), "orientations": 6, "signed": True}
     ours, theirs = (features.image_maps(some, **settings)[:, :6] for some in (images, turned))
@@ -109,7 +109,7 @@ def test_inverting_the_picture_turns_signed_orientations_half_around(images):
     np.testing.assert_allclose(*unsigned, rtol=1e-4, atol=1e-5)
 
 
-def test_codes_are_the_maps_encoded_by_hand(images):
+def test_codes_by_definition(images):
     codes = features.image_codes(images, stride=4)
     maps = features.image_maps(images, stride=4).astype(float)
     assert codes.shape == maps.shape
@@ -125,17 +125,17 @@ def test_codes_are_the_maps_encoded_by_hand(images):
         exact = np.concatenate(steps, 1)
         low, high = (
             np.clip(exact + slack, 0, 63).astype(np.uint8) for slack in (-1e-3, 1e-3)
-        )  # where rounding decides
+        )  # tolerance for rounding
         own = codes[:, first : first + 13]
         assert ((low <= own) & (own <= high)).all()
         assert (low == high).mean() > 0.9
 
 
-def test_codes_rise_with_the_maps_and_stay_below_64(rng):
-    pictures = rng.integers(0, 256, (3, 20, 28, 3), dtype=np.uint8)
-    pictures[1] = 255 * (pictures[1] > 128)
-    pictures[2] = pictures[2] // 8
-    codes, maps = (of(pictures, stride=4).swapaxes(0, 1) for of in (features.image_codes, features.image_maps))
+def test_codes_increase_with_the_maps_and_stay_below_64(rng):
+    images = rng.integers(0, 256, (3, 20, 28, 3), dtype=np.uint8)
+    images[1] = 255 * (images[1] > 128)
+    images[2] = images[2] // 8
+    codes, maps = (of(images, stride=4).swapaxes(0, 1) for of in (features.image_codes, features.image_maps))
     for channel in range(39):
         order = np.argsort(maps[channel].ravel(), kind="stable")
         assert (np.diff(codes[channel].ravel()[order].astype(int)) >= 0).all()
@@ -143,7 +143,7 @@ def test_codes_rise_with_the_maps_and_stay_below_64(rng):
     assert codes.min() == 0
 
 
-def test_codes_do_not_depend_on_the_other_people(images):
+def test_codes_do_not_depend_on_other_subjects(images):
     together = features.image_codes(images, stride=4)
     alone = np.concatenate([features.image_codes(images[i : i + 1], stride=4) for i in range(len(images))])
     np.testing.assert_array_equal(together, alone)
@@ -153,13 +153,13 @@ def test_position_codes_count_cells_from_the_centre():
     codes = features.position_codes(3, (5, 8))
     assert codes.shape == (3, 2, 5, 8)
     assert codes.dtype == np.uint8
-    for person in codes:
-        np.testing.assert_array_equal(person[0], np.arange(30, 35)[:, None].repeat(8, 1))
-        np.testing.assert_array_equal(person[1], np.arange(28, 36)[None].repeat(5, 0))
+    for subject in codes:
+        np.testing.assert_array_equal(subject[0], np.arange(30, 35)[:, None].repeat(8, 1))
+        np.testing.assert_array_equal(subject[1], np.arange(28, 36)[None].repeat(5, 0))
     assert not codes.flags.writeable
 
 
-def test_position_codes_far_from_the_centre_are_the_last_ones():
+def test_position_codes_are_clipped():
     rows, columns = features.position_codes(1, (80, 3))[0]
     assert rows[:, 0].tolist() == [0] * 8 + list(range(64)) + [63] * 8
     assert columns[0].tolist() == [31, 32, 33]
@@ -167,7 +167,7 @@ def test_position_codes_far_from_the_centre_are_the_last_ones():
 
 @pytest.mark.parametrize(("level", "across"), [(0, (5, 7, 7)), (1, (0, 9, 7)), (2, (0, 9, 9))])
 def test_taps_of_the_image_patch(level, across):
-    """Cells of a patch lie side by side; coarser levels leave out the finest."""
+    """Cells of a patch are adjacent; coarser levels omit the finest cells."""
     table = features.image_taps(features.PATCHES[level], stride=4)
     assert table.shape == (13 * sum(n * n for n in across), 3)
     assert len(np.unique(table, axis=0)) == len(table)
@@ -184,6 +184,6 @@ def test_cells_smaller_than_the_stride_are_read_at_every_grid_cell():
     assert set(offsets[offsets[:, 0] >= 26, 1]) == {-2, 0, 2}
 
 
-def test_taps_count_the_maps_of_the_cells_that_there_are():
+def test_channels_of_taps_depend_on_the_cell_sizes():
     table = features.image_taps(((8, 3),), stride=4, cells=(4, 8), channels=5)
     assert set(table[:, 0]) == set(range(5, 10))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from numba import config
 from sklearn.ensemble import RandomForestClassifier
 
-from posemachines.forest._kernels import growing, growing_twins, walking
+from posemachines.forest._kernels import ENABLED, growing, growing_twins, walking
 from posemachines.forest._kernels.lanes import LANES
 from posemachines.forest.features import N_CODES
 from posemachines.forest.growing import count_features, cut, grow_forest, grow_tree, lanes
@@ -15,14 +15,14 @@ N_CLASSES = 3
 
 @pytest.fixture
 def task():
-    """300 descriptors of 7 numbers; the class is told by two of them."""
+    """300 descriptors of 7 values; the class depends on two of them."""
     rng = np.random.default_rng(0)
     descriptors = np.asfortranarray(rng.normal(size=(300, 7)).astype(np.float32))
     classes = (descriptors[:, 2] > 0.3).astype(int) + (descriptors[:, 5] > -0.2)
     return descriptors, classes
 
 
-def plant(task, n_classes=N_CLASSES, **changes):
+def grow(task, n_classes=N_CLASSES, **changes):
     settings = {"n_trees": 6, "min_samples_leaf": 4, "max_features": 0.6, "random": np.random.RandomState(0)}
     descriptors, classes = task
     return grow_forest(descriptors, classes, np.ones(len(classes)), n_classes, **settings | changes)
@@ -32,10 +32,10 @@ def test_every_kernel_has_a_twin_of_the_same_name():
     assert growing.__all__ == growing_twins.__all__
 
 
-@pytest.mark.skipif(config.DISABLE_JIT, reason="plain Python is never parallel")
+@pytest.mark.skipif(config.DISABLE_JIT or not ENABLED, reason="plain Python is not parallel")
 @pytest.mark.parametrize("kernel", [growing.grow, walking.find_leaves])
-def test_kernels_that_are_called_from_the_threads_of_trees_start_no_threads(kernel):
-    """Not every threading layer of numba survives two callers at once."""
+def test_kernels_called_from_threads_are_not_parallel(kernel):
+    """Some threading layers of numba do not support concurrent callers."""
     assert not kernel.targetoptions.get("parallel")
 
 
@@ -58,7 +58,7 @@ def test_grow(task, min_leaf, max_depth, seed, penalty):
     assert len(sums) == len(nodes) + 1
 
 
-def test_codes_are_taken_as_they_are_without_a_copy(rng):
+def test_codes_are_used_without_a_copy(rng):
     codes = np.asfortranarray(rng.integers(0, N_CODES, (20, 3), dtype=np.uint8))
     cut_codes, edges = cut(codes, np.random.RandomState(0))
     assert edges is None
@@ -67,7 +67,7 @@ def test_codes_are_taken_as_they_are_without_a_copy(rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
-def test_other_numbers_are_cut_into_codes_of_equally_many(rng, dtype):
+def test_other_features_are_binned_with_equal_frequency(rng, dtype):
     descriptors = rng.integers(0, 250, (6400, 2)).astype(dtype)
     codes, edges = cut(descriptors, np.random.RandomState(0))
     assert codes.shape == (2, 6400)
@@ -78,7 +78,7 @@ def test_other_numbers_are_cut_into_codes_of_equally_many(rng, dtype):
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(0, 2**32 - 1))
 @settings(max_examples=30, deadline=None)
-def test_a_code_is_not_above_another_where_the_number_is_not_above_its_edge(n, n_values, seed):
+def test_codes_are_consistent_with_the_edges(n, n_values, seed):
     descriptors = np.random.default_rng(seed).integers(0, n_values, (n, 2)).astype(np.float32)
     codes, edges = cut(descriptors, np.random.RandomState(seed))
     for column, of_column, upper in zip(descriptors.T, codes, edges, strict=True):
@@ -87,7 +87,7 @@ def test_a_code_is_not_above_another_where_the_number_is_not_above_its_edge(n, n
 
 
 @pytest.mark.parametrize(("n_targets", "n_lanes"), [(2, 16), (15, 16), (16, 32), (40, 48)])
-def test_lanes_hold_weighted_targets_and_the_weight_last(rng, n_targets, n_lanes):
+def test_lanes_are_weighted_targets_and_the_weight(rng, n_targets, n_lanes):
     targets, weights = rng.normal(size=(5, n_targets)), rng.random(5)
     values = lanes(targets, weights)
     assert values.dtype == np.float32
@@ -99,7 +99,7 @@ def test_lanes_hold_weighted_targets_and_the_weight_last(rng, n_targets, n_lanes
 
 
 @pytest.mark.parametrize("n_targets", [3, 20])
-def test_a_leaf_holds_the_sum_of_the_cells_that_reach_it(rng, n_targets):
+def test_leaves_are_sums_over_their_cells(rng, n_targets):
     codes = rng.integers(0, N_CODES, (4, 80), dtype=np.uint8)
     values = lanes(rng.normal(size=(80, n_targets)), rng.random(80))
     rows = np.sort(rng.choice(80, 60, replace=False)).astype(np.int32)
@@ -112,7 +112,7 @@ def test_a_leaf_holds_the_sum_of_the_cells_that_reach_it(rng, n_targets):
         np.testing.assert_allclose(total, values[rows[reached == leaf]].sum(0), rtol=1e-4, atol=1e-5)
 
 
-def test_thresholds_are_the_edges_of_the_codes(task):
+def test_thresholds_are_edges_of_the_codes(task):
     descriptors, classes = task
     codes, edges = cut(descriptors, np.random.RandomState(0))
     values = lanes(np.eye(N_CLASSES)[classes], np.ones(300))
@@ -128,7 +128,7 @@ def test_thresholds_are_the_edges_of_the_codes(task):
     )
 
 
-def test_a_large_penalty_keeps_small_sides_from_being_split_off(task):
+def test_a_large_penalty_prevents_small_leaves(task):
     descriptors, classes = task
     codes, _ = cut(descriptors, np.random.RandomState(0))
     values = lanes(np.eye(N_CLASSES)[classes] - 1 / N_CLASSES, np.ones(300))
@@ -142,13 +142,13 @@ def test_learns_about_as_well_as_scikit_learn(task):
     descriptors, classes = task
     fresh = np.random.default_rng(1).normal(size=(200, 7)).astype(np.float32)
     truth = (fresh[:, 2] > 0.3).astype(int) + (fresh[:, 5] > -0.2)
-    ours = (plant(task, n_trees=10).scores(fresh).argmax(1) == truth).mean()
+    ours = (grow(task, n_trees=10).scores(fresh).argmax(1) == truth).mean()
     model = RandomForestClassifier(10, min_samples_leaf=4, max_features=0.6, random_state=0)
     theirs = (model.fit(descriptors, classes).predict(fresh) == truth).mean()
     assert ours > max(theirs - 0.05, 0.85)
 
 
-def test_leaves_are_shares_of_the_weight(task):
+def test_leaves_are_weighted_class_frequencies(task):
     descriptors, classes = task
     weights = np.array([1.0, 2, 4])[classes]
     forest = grow_forest(
@@ -160,24 +160,24 @@ def test_leaves_are_shares_of_the_weight(task):
     np.testing.assert_allclose(3 * forest.leaves, [shares] * 3, atol=0.06)
 
 
-def test_scores_are_shares_that_add_up_to_one(task):
-    scores = plant(task).scores(task[0])
+def test_scores_are_probabilities(task):
+    scores = grow(task).scores(task[0])
     assert scores.min() >= 0
     np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-5)
 
 
-def test_leaves_hold_enough_cells_and_unseen_classes_nothing(task):
-    deep, shallow = plant(task, min_samples_leaf=4), plant(task, min_samples_leaf=40)
+def test_min_samples_leaf_and_unseen_classes(task):
+    deep, shallow = grow(task, min_samples_leaf=4), grow(task, min_samples_leaf=40)
     assert shallow.n_nodes < deep.n_nodes
     assert shallow.n_nodes <= 6 * (2 * (190 // 40) - 1)
-    forest = plant(task, n_classes=5, n_trees=2)
+    forest = grow(task, n_classes=5, n_trees=2)
     assert not forest.leaves[:, 3:].any()
     np.testing.assert_allclose(2 * forest.leaves.sum(1), 1, rtol=1e-6)
 
 
-def test_codes_grow_a_forest_whose_thresholds_are_codes(rng):
+def test_thresholds_of_a_forest_on_codes_are_codes(rng):
     codes = rng.integers(0, N_CODES, (200, 5), dtype=np.uint8)
-    forest = plant((codes, (codes[:, 1] > 20).astype(int)), n_classes=2)
+    forest = grow((codes, (codes[:, 1] > 20).astype(int)), n_classes=2)
     cuts = forest.threshold[forest.feature >= 0]
     assert len(cuts)
     np.testing.assert_array_equal(cuts, cuts.round())
@@ -185,8 +185,8 @@ def test_codes_grow_a_forest_whose_thresholds_are_codes(rng):
     assert cuts.max() < N_CODES - 1
 
 
-def test_same_seed_same_forest_on_any_number_of_threads(task):
-    one, two, other = plant(task), plant(task, n_jobs=2), plant(task, random=np.random.RandomState(1))
+def test_the_forest_depends_on_the_seed_only(task):
+    one, two, other = grow(task), grow(task, n_jobs=2), grow(task, random=np.random.RandomState(1))
     for name, values in vars(one).items():
         np.testing.assert_array_equal(values, getattr(two, name))
     assert other.n_nodes != one.n_nodes or (other.threshold != one.threshold).any()
@@ -201,6 +201,6 @@ def test_max_features_counts_as_in_scikit_learn(max_features, expected):
 
 
 @pytest.mark.parametrize("max_features", [0, -3, -0.1, 1.5, "auto"])
-def test_bad_max_features(max_features):
+def test_invalid_max_features(max_features):
     with pytest.raises(ValueError, match="max_features must be"):
         count_features(max_features, 100)

@@ -1,4 +1,4 @@
-"""The compiled loops over pixels equal their plain numpy twins, on unequal axes."""
+"""Compiled loops over pixels agree with their numpy twins, on unequal axes."""
 
 import math
 
@@ -32,7 +32,7 @@ def test_every_kernel_has_a_twin_of_the_same_name():
     assert image.__all__ == image_twins.__all__
 
 
-def test_constants_are_those_of_the_twins():
+def test_constants_equal_those_of_the_twins():
     assert (image.CLIP, image.NOISE) == (image_twins.CLIP, image_twins.NOISE)
 
 
@@ -50,11 +50,11 @@ def test_image_maps_of_other_orientations(images, orientations, signed):
     assert maps.shape[1] == orientations + 4
 
 
-def test_image_maps_of_flat_and_striped_pictures():
+def test_image_maps_of_flat_and_striped_images():
     images = np.full((N, 20, 28, 3), 90, np.uint8)
     images[1, :, ::2] = 200
     maps = assert_maps_agree(images, 4, (4, 8), 2)
-    assert not maps[0, :10].any(), "a flat picture has no gradients"
+    assert not maps[0, :10].any(), "a flat image has no gradients"
 
 
 def test_image_maps_of_a_picture_of_one_cell(rng):

@@ -11,7 +11,7 @@ BACKGROUND = 3
 
 
 def at(*cells):
-    """Joints (1, P, 3) centred on cells (row, column); None is not labelled."""
+    """Joints (1, P, 3) at the centres of cells (row, column); None is not labelled."""
     joints = np.zeros((1, len(cells), 3), np.float32)
     for part, cell in enumerate(cells):
         if cell is not None:
@@ -35,7 +35,7 @@ def draw(labels, previous=None, n_background=5, hard_share=1.0, max_cells=1000):
     )
 
 
-def test_a_joint_is_surrounded_by_a_ring_that_teaches_nothing():
+def test_joints_are_surrounded_by_ignored_cells():
     labels = label(at((2, 3), None, None))[0]
     assert labels[2, 3] == 0
     assert labels[2, 4] == labels[2, 5] == labels[1, 2] == samples.AMBIGUOUS
@@ -43,14 +43,14 @@ def test_a_joint_is_surrounded_by_a_ring_that_teaches_nothing():
     assert (labels == 0).sum() == 1
 
 
-def test_the_nearest_joint_wins():
+def test_cells_belong_to_the_nearest_joint():
     labels = label(at((2, 3), (2, 4), (5, 8)), positive=1.5)[0]
     assert labels[2, 2] == labels[2, 3] == 0
     assert labels[2, 4] == labels[2, 5] == 1
     assert labels[5, 8] == 2
 
 
-def test_a_joint_between_cells_has_at_least_one():
+def test_a_joint_between_cells_has_four():
     joints = at((2.5, 3.5), None, None)
     assert (label(joints) == 0).sum() == 4
 
@@ -59,23 +59,23 @@ def test_a_joint_outside_the_crop_has_no_cell():
     assert (label(at((-3, 3), None, None)) == BACKGROUND).all()
 
 
-def test_unlabelled_joints_have_no_cell_wherever_their_coordinates_point():
+def test_unlabelled_joints_have_no_cell():
     joints = at((2, 3), (0, 7), (5, 0))
     joints[0, 1:, 2] = 0
     assert set(np.unique(label(joints))) == {samples.AMBIGUOUS, 0, BACKGROUND}
 
 
-def test_people_with_an_unlabelled_part_are_unknown():
+def test_subjects_with_an_unlabelled_part():
     joints = np.ones((3, 4, 3))
     joints[1, 2, 2] = 0
-    joints[:, 3, 2] = 0  # a part that nobody has does not count
-    assert samples.unknown_people(joints).tolist() == [False, True, False]
+    joints[:, 3, 2] = 0  # labelled in no subject: disregarded
+    assert samples.incompletely_labelled(joints).tolist() == [False, True, False]
 
 
-def test_where_nobody_is_complete_nobody_is_unknown():
+def test_no_subject_is_excluded_if_all_are_incomplete():
     joints = np.ones((2, 2, 3))
     joints[[0, 1], [0, 1], 2] = 0
-    assert not samples.unknown_people(joints).any()
+    assert not samples.incompletely_labelled(joints).any()
 
 
 def test_all_positives_and_some_background_are_drawn():
@@ -87,7 +87,7 @@ def test_all_positives_and_some_background_are_drawn():
     assert len(np.unique(cells, axis=0)) == len(cells)
 
 
-def test_background_that_one_person_may_not_give_another_does():
+def test_background_of_excluded_subjects_is_taken_from_others():
     labels = label(np.concatenate([at((1, 1), (3, 4), (5, 8)), at((5, 5), (3, 0), None)]))
     labels[1][labels[1] == BACKGROUND] = samples.AMBIGUOUS
     cells = draw(labels, np.zeros((2, BACKGROUND, *SHAPE), np.float32))
@@ -99,7 +99,7 @@ def test_background_that_one_person_may_not_give_another_does():
 @pytest.mark.parametrize("share", [0, 0.4])
 def test_hard_negatives_are_the_strongest_false_peaks(share):
     previous = np.zeros((1, BACKGROUND, *SHAPE), np.float32)
-    previous[0, 0, 1, 1] = 0.9  # true
+    previous[0, 0, 1, 1] = 0.9  # a true positive
     previous[0, 0, 5, 1] = 0.8
     previous[0, 1, 0, 8] = 0.7
     labels = label(at((1, 1), (3, 4), (5, 8)))
@@ -108,31 +108,31 @@ def test_hard_negatives_are_the_strongest_false_peaks(share):
     assert np.bincount(labels[tuple(np.transpose(cells))])[BACKGROUND] == 5
 
 
-def test_the_number_of_cells_is_bounded():
+def test_the_number_of_cells_is_limited():
     labels = label(at((1, 1), (3, 4), (5, 8)))
     assert len(draw(labels, max_cells=4)) == 4
     assert len(draw(labels, n_background=10**6)) == (labels >= 0).sum()
 
 
-def test_nothing_to_draw_is_told():
-    with pytest.raises(ValueError, match="no labelled joint lies in the crops"):
+def test_crops_without_joints_are_rejected():
+    with pytest.raises(ValueError, match="no labelled joint is inside the crops"):
         draw(label(at((-9, 3), (-9, 4), None)), n_background=0)
 
 
-def test_a_composite_lies_at_the_mean_of_its_labelled_parts():
+def test_a_composite_is_at_the_mean_of_its_labelled_parts():
     joints = np.zeros((3, 4, 3), np.float32)
     joints[0] = (2, 4, 1), (6, 8, 1), (10, 0, 1), (50, 50, 0)
     joints[1] = (2, 4, 1), (60, 80, 0), (10, 0, 0), (50, 50, 1)
     found = samples.composite_joints(joints, ((0, 1), (1, 2, 3), (0, 1, 2, 3)))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found[0], [(4, 6, 1), (8, 4, 1), (6, 4, 1)])
-    np.testing.assert_allclose(found[1], [(2, 4, 1), (0, 0, 0), (26, 27, 1)], err_msg="half of the parts are enough")
+    np.testing.assert_allclose(found[1], [(2, 4, 1), (0, 0, 0), (26, 27, 1)], err_msg="half of the parts suffice")
     assert not found[2].any()
 
 
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=30, deadline=None)
-def test_composites_do_not_depend_on_where_unlabelled_parts_are_said_to_be(seed):
+def test_composites_do_not_depend_on_unlabelled_coordinates(seed):
     rng = np.random.default_rng(seed)
     joints = rng.uniform(-9, 99, (4, 5, 3)).astype(np.float32)
     joints[..., 2] = rng.random((4, 5)) < 0.6
@@ -153,7 +153,7 @@ def test_a_composite_of_one_part_is_the_part(rng):
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 20), st.floats(0, 1), st.integers(1, 60))
 @settings(max_examples=30, deadline=None)
-def test_cells_are_drawn_once_in_order_where_something_is_shown(seed, n_background, hard_share, max_cells):
+def test_cells_are_unique_sorted_and_not_ignored(seed, n_background, hard_share, max_cells):
     rng = np.random.default_rng(seed)
     labels = rng.integers(-1, BACKGROUND + 1, (3, *SHAPE)).astype(np.int16)
     previous = rng.random((3, BACKGROUND, *SHAPE), dtype=np.float32)
@@ -165,12 +165,12 @@ def test_cells_are_drawn_once_in_order_where_something_is_shown(seed, n_backgrou
 
 
 def turned(degrees):
-    """Three parts (1, 3, 3) on a line of 20 px about (30, 40)."""
+    """Three parts (1, 3, 3) on a line of 20 px centred on (30, 40)."""
     way = np.array([np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))])
     return np.append([30, 40] + np.array([[-10], [0], [10]]) * way, np.ones((3, 1)), axis=1)[None].astype(np.float32)
 
 
-def test_poses_tell_apart_how_a_composite_lies_and_not_where():
+def test_mixtures_depend_on_orientation_and_not_on_position():
     joints = np.concatenate([turned(degrees) for degrees in (0, 90, 3, 88, -4, 93)])
     joints[1:3, :, :2] += 25, -7
     poses = samples.composite_poses(joints, ((0, 1, 2), (2, 0)), 2, np.random.RandomState(0))
@@ -182,14 +182,14 @@ def test_poses_tell_apart_how_a_composite_lies_and_not_where():
         assert (upright == upright[0]).all()
 
 
-def test_who_lacks_a_part_is_in_the_pose_that_is_nearest_by_the_others():
+def test_incomplete_subjects_are_assigned_by_their_labelled_parts():
     joints = np.concatenate([turned(degrees) for degrees in (0, 90, 2, 92, 1, 91)])
     joints[4:, 1] = 0
     poses = samples.composite_poses(joints, ((0, 1, 2),), 2, np.random.RandomState(0))[:, 0]
     assert poses[4] == poses[0] != poses[1] == poses[5]
 
 
-def test_there_are_no_more_poses_than_people_with_all_parts():
+def test_at_most_as_many_mixtures_as_complete_subjects():
     joints = np.concatenate([turned(degrees) for degrees in (0, 90, 45)])
     joints[2, 0] = 0
     poses = samples.composite_poses(joints, ((0, 1, 2),), 5, np.random.RandomState(0))
@@ -198,7 +198,7 @@ def test_there_are_no_more_poses_than_people_with_all_parts():
     assert not samples.composite_poses(joints, ((0, 1, 2),), 5, np.random.RandomState(0)).any()
 
 
-def test_a_composite_of_one_part_has_one_pose():
+def test_a_composite_of_one_part_has_one_mixture():
     joints = np.concatenate([turned(degrees) for degrees in (0, 90, 45)])
     poses = samples.composite_poses(joints, ((1,), (0, 2)), 2, np.random.RandomState(0))
     assert len(set(poses[:, 0])) == 1

@@ -6,13 +6,14 @@ from sklearn.base import clone
 
 from posemachines.beliefs import decode
 from posemachines.forest import samples
+from posemachines.forest.level import LevelTraining
 
 from .dots import BODY, ENDS, GRID, LEARNERS, N_PEOPLE, make_pictures, slow_as_python, small
 
 
 def found_share(beliefs, joints):
     """Share of the joints whose belief map is largest in their own cell."""
-    found, _ = decode(beliefs, stride=4, refine=False)
+    found, _ = decode(beliefs, stride=4, subpixel=False)
     return (np.linalg.norm(found - joints[..., :2], axis=-1) < 1).mean()
 
 
@@ -31,15 +32,15 @@ def test_finds_coloured_dots(boosting, learner):
 
 
 @slow_as_python
-@pytest.mark.parametrize("refine", [False, True])
-def test_a_later_stage_learns_from_beliefs_where_the_image_tells_nothing(data, refine):
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_later_stage_learns_from_beliefs_where_the_image_tells_nothing(data, residual):
     images, joints = data
     previous = np.zeros((N_PEOPLE, 4, *GRID), np.float32)
     cells = (joints[..., :2] // 4).astype(int)
     for part in range(3):
         previous[np.arange(N_PEOPLE), part, cells[:, part, 1], cells[:, part, 0]] = 1
     blank = np.full_like(images, 100)
-    stage = small(refine=refine, position=False, n_rounds=6, max_features=300, cells_per_person=12)
+    stage = small(residual=residual, position=False, n_rounds=6, max_features=300, cells_per_subject=12)
     stage.fit(blank, previous, joints)
     assert found_share(stage.predict(blank, previous), joints) > 0.85
 
@@ -49,7 +50,7 @@ def test_a_composite_is_believed_where_its_parts_are(data):
     """The dots of all people are said to lie at the same places, so that the place alone tells."""
     joints = np.ones_like(data[1])
     joints[..., :2] = (5.5, 5.5), (21.5, 5.5), (5.5, 13.5)
-    stage = small(n_rounds=8, max_features=300, cells_per_person=20, background_radius=0.75)
+    stage = small(n_rounds=8, max_features=300, cells_per_subject=20, background_radius=0.75)
     beliefs = stage.fit(data[0], None, joints, skeleton=BODY).predict(data[0], composites=True).mean(0)
     levels = np.split(beliefs, ENDS[3][:-1])
     middles = [(1, 1), (1, 5), (3, 1)], [(1, 3), (2, 1)], [(5 / 3, 7 / 3)]
@@ -90,6 +91,7 @@ def test_beliefs_do_not_depend_on_the_other_people(data, previous, second):
 def test_more_people_than_are_packed_at_a_time(monkeypatch, data, previous, second):
     expected = second.predict(data[0], previous, composites=True)
     monkeypatch.setattr("posemachines.forest.stage._BATCH", 3)
+    monkeypatch.setattr("posemachines.forest.level._BATCH", 3)
     np.testing.assert_array_equal(second.predict(data[0], previous, composites=True), expected)
     again = small().fit(data[0], previous, data[1], skeleton=BODY)
     np.testing.assert_array_equal(again.predict(data[0], previous, composites=True), expected)
@@ -114,7 +116,7 @@ def test_unlabelled_joints_teach_nothing(data):
 def test_who_may_show_an_unlabelled_part_gives_no_background(data, first):
     joints = data[1].copy()
     joints[::2, 1, 2] = 0
-    labels = first._labels(joints, GRID, 0)
+    labels = LevelTraining(first, first._descriptor())._labels(joints, GRID, 0)
     assert [bool((person == 3).any()) for person in labels] == [False, True] * (N_PEOPLE // 2)
     assert all((person == 0).any() for person in labels)
     assert not (labels[::2] == 1).any()
@@ -130,12 +132,12 @@ def test_coarser_levels_train_on_fewer_cells(monkeypatch, data, max_cells):
         return cells
 
     monkeypatch.setattr(samples, "draw_cells", count)
-    small(n_rounds=1, max_cells=max_cells, cells_per_person=28).fit(data[0], None, data[1], skeleton=BODY)
+    small(n_rounds=1, max_cells=max_cells, cells_per_subject=28).fit(data[0], None, data[1], skeleton=BODY)
     assert drawn == [max_cells, max(max_cells // 2, 1), max(max_cells // 4, 1)]
 
 
 def test_composites_are_labelled_wider_than_parts(data, first):
-    one, two = (first._labels(data[1][:1, :1], GRID, level) for level in (0, 1))
+    one, two = (LevelTraining(first, first._descriptor())._labels(data[1][:1, :1], GRID, level) for level in (0, 1))
     assert (two == 0).sum() > (one == 0).sum() == 1
     assert (two == 1).sum() < (one == 1).sum()
 
@@ -189,10 +191,10 @@ def test_progress_is_shown_when_verbose(capsys, data):
         ("max_features", "auto"),
         ("max_samples", 2),
         ("l2", -1),
-        ("poses", 0),
+        ("n_mixtures", 0),
         ("n_peaks", 0),
         ("max_cells", 0),
-        ("cells_per_person", -1),
+        ("cells_per_subject", -1),
         ("hard_negatives", 1.5),
         ("smoothing", -1),
         ("positive_radius", 0),
@@ -213,9 +215,9 @@ def test_xgboost_does_not_grow_plain_forests(data):
 def test_malformed_input(data, previous, first, second):
     with pytest.raises(ValueError, match="multiple of the stride"):
         first.predict(data[0][:, :15])
-    with pytest.raises(ValueError, match="beliefs were given"):
+    with pytest.raises(ValueError, match="got beliefs"):
         first.predict(data[0], previous)
-    with pytest.raises(ValueError, match="none were given"):
+    with pytest.raises(ValueError, match="got none"):
         second.predict(data[0])
     with pytest.raises(ValueError, match="previous beliefs must be"):
         second.predict(data[0], previous[:, :3])

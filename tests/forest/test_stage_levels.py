@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posemachines.forest import PoseMachine
-from posemachines.forest.stage import _with_poses
+from posemachines.forest.level import _with_mixtures
 from posemachines.skeleton import Skeleton
 
 from .dots import (
@@ -78,7 +78,7 @@ def test_a_level_that_nobody_shows_is_told(data):
     joints = data[1].copy()
     joints[0::3, 1:, 2] = joints[1::3, ::2, 2] = joints[2::3, :2, 2] = 0
     with pytest.raises(
-        ValueError, match="no composite of level 3 has half of its parts labelled in anyone; use levels=2"
+        ValueError, match="no subject has half of the parts of a composite of level 3 labelled; use levels=2"
     ):
         small().fit(data[0], None, joints, skeleton=BODY)
 
@@ -95,7 +95,7 @@ def test_context_is_read_from_all_levels_of_the_stage_before(data, n_maps, foreg
     before = make_beliefs(N_PEOPLE, n_maps) if n_maps else None
     stage = small().fit(data[0], before, data[1], skeleton=BODY)
     context = n_maps * PATCH + foreground * OFFSETS
-    assert [len(stage._taps(level)) for level in range(3)] == [n + context + POSITION for n in IMAGE_TAPS]
+    assert [len(stage._descriptor().taps(level)) for level in range(3)] == [n + context + POSITION for n in IMAGE_TAPS]
     assert stage.predict(data[0][:2], None if before is None else before[:2]).shape == (2, 4, *GRID)
 
 
@@ -105,8 +105,10 @@ def test_every_map_but_the_backgrounds_gives_offsets_and_all_give_patches(data, 
     codes = second.features(data[0][:1])
     changed = previous[:1].copy()
     changed[0, channel] = np.roll(changed[0, channel], 1, axis=-1)
-    whole, moved = (second._pack(codes, maps, second._reach())[0] for maps in (previous[:1], changed))
-    bordered = (39 + 9) * (GRID[0] + 2 * second._reach()) * (GRID[1] + 2 * second._reach())
+    whole, moved = (
+        second._descriptor().pack(codes, maps, second._descriptor().reach())[0] for maps in (previous[:1], changed)
+    )
+    bordered = (39 + 9) * (GRID[0] + 2 * second._descriptor().reach()) * (GRID[1] + 2 * second._descriptor().reach())
     assert (whole[:bordered] != moved[:bordered]).any()
     assert (whole[bordered:] != moved[bordered:]).any() == (channel not in (3, 6, 8))
 
@@ -122,9 +124,9 @@ def test_every_map_but_the_backgrounds_gives_offsets_and_all_give_patches(data, 
     ],
 )
 def test_context_and_position_can_be_switched_off(data, previous, patches, offsets, position, n_taps):
-    settings = {"context_patches": patches, "context_offsets": offsets, "position": position}
-    stage = small(**settings, n_rounds=1, refine=False).fit(data[0], previous, data[1], skeleton=BODY)
-    tables = [stage._taps(level) for level in range(3)]
+    settings = {"patches": patches, "offsets": offsets, "position": position}
+    stage = small(**settings, n_rounds=1, residual=False).fit(data[0], previous, data[1], skeleton=BODY)
+    tables = [stage._descriptor().taps(level) for level in range(3)]
     assert [len(table) for table in tables] == [n + n_taps for n in IMAGE_TAPS]
     n_maps = 39 + 9 * patches + 6 * OFFSETS * offsets + POSITION * position
     assert {int(table[:, 0].max()) for table in tables} == {n_maps - 1}
@@ -135,14 +137,14 @@ def test_context_and_position_can_be_switched_off(data, previous, patches, offse
 
 def test_the_number_of_peaks_is_that_of_the_offsets(data, previous):
     stage = small(n_peaks=4, n_rounds=1, levels=1).fit(data[0], previous, data[1], skeleton=BODY)
-    assert len(stage._taps(0)) == IMAGE_TAPS[0] + 9 * PATCH + 6 * 4 * 3 + POSITION
+    assert len(stage._descriptor().taps(0)) == IMAGE_TAPS[0] + 9 * PATCH + 6 * 4 * 3 + POSITION
 
 
 def test_the_border_of_a_background_map_is_background(data, previous, second):
-    codes, reach = second.features(data[0][:1]), second._reach()
+    codes, reach = second.features(data[0][:1]), second._descriptor().reach()
     pitch = GRID[1] + 2 * reach
     size = (GRID[0] + 2 * reach) * pitch
-    maps = second._pack(codes, previous[:1], reach)[0][39 * size : 48 * size].reshape(9, -1, pitch)
+    maps = second._descriptor().pack(codes, previous[:1], reach)[0][39 * size : 48 * size].reshape(9, -1, pitch)
     assert maps[:, 0, 0].tolist() == [0, 0, 0, 63, 0, 0, 63, 0, 63]
     np.testing.assert_array_equal(maps[:, reach, reach], np.sqrt(previous[0, :, 0, 0]) // (1 / 64))
 
@@ -165,7 +167,7 @@ def test_previous_maps_of_no_levels_are_refused(data, n_maps, skeleton):
 def test_the_stages_of_a_machine_hand_composites_on(data):
     images, joints = data
     machine = PoseMachine(2, stage=small(), skeleton=BODY, random_state=0).fit(images, joints)
-    assert len(machine.stages_[1]._taps(0)) == IMAGE_TAPS[0] + 9 * PATCH + 6 * OFFSETS + POSITION
+    assert len(machine.stages_[1]._descriptor().taps(0)) == IMAGE_TAPS[0] + 9 * PATCH + 6 * OFFSETS + POSITION
     staged = list(machine.staged_beliefs(images[:3]))
     assert len(staged) == 2
     for beliefs in staged:
@@ -206,14 +208,14 @@ def test_a_later_stage_starts_from_the_beliefs_of_its_levels(data, n_maps, level
     [
         ({}, True),
         ({"learner": "scikit-learn"}, True),
-        ({"refine": False}, False),
+        ({"residual": False}, False),
         ({"boosting": False}, False),
         ({"boosting": False, "learner": "scikit-learn"}, False),
     ],
 )
 def test_starting_from_the_beliefs_before_can_be_switched_off(data, changes, starts):
     """With no other context, beliefs follow those before only where they start from them."""
-    settings = {"context_patches": False, "context_offsets": False, "n_rounds": 1} | changes
+    settings = {"patches": False, "offsets": False, "n_rounds": 1} | changes
     before = sure_beliefs(data[1], BODY)
     stage = small(**settings).fit(data[0], before, data[1], skeleton=BODY)
     own, others = (stage.predict(data[0], maps, composites=True) for maps in (before, before[::-1].copy()))
@@ -236,15 +238,15 @@ def test_a_part_that_is_never_labelled_keeps_its_belief(data, boosting, learner)
 @pytest.mark.parametrize("poses", [2, 3])
 def test_every_pose_of_a_composite_has_a_map(data, poses):
     ends = np.cumsum([4, 2 * poses + 1, poses + 1])
-    first = small(poses=poses).fit(data[0], None, data[1], skeleton=BODY)
+    first = small(n_mixtures=poses).fit(data[0], None, data[1], skeleton=BODY)
     beliefs = first.predict(data[0], composites=True)
     assert beliefs.shape == (N_PEOPLE, ends[-1], *GRID)
     for level in np.split(beliefs, ends[:-1], axis=1):
         np.testing.assert_allclose(level.sum(1), 1, atol=1e-5)
-    second = small(poses=poses).fit(data[0], beliefs, data[1], skeleton=BODY)
+    second = small(n_mixtures=poses).fit(data[0], beliefs, data[1], skeleton=BODY)
     foreground = 3 + 3 * poses
-    assert len(second._taps(2)) == IMAGE_TAPS[2] + ends[-1] * PATCH + foreground * OFFSETS + POSITION
-    assert np.flatnonzero(second._is_background).tolist() == [end - 1 for end in ends]
+    assert len(second._descriptor().taps(2)) == IMAGE_TAPS[2] + ends[-1] * PATCH + foreground * OFFSETS + POSITION
+    assert np.flatnonzero(second._layout().is_background).tolist() == [end - 1 for end in ends]
     rebuilt = rebuild(second, second.get_state())
     np.testing.assert_array_equal(rebuilt.predict(data[0], beliefs), second.predict(data[0], beliefs))
 
@@ -252,10 +254,10 @@ def test_every_pose_of_a_composite_has_a_map(data, poses):
 def test_poses_of_the_stage_before_must_be_the_same(data):
     before = make_beliefs(N_PEOPLE, 4 + 5 + 3)
     with pytest.raises(ValueError, match="previous"):
-        small(n_rounds=1, poses=1).fit(data[0], before, data[1], skeleton=BODY)
+        small(n_rounds=1, n_mixtures=1).fit(data[0], before, data[1], skeleton=BODY)
 
 
 def test_labels_of_composites_are_split_into_poses():
     labels = np.array([[[0, 1, 2], [-1, 1, 0]], [[2, 2, -1], [0, 1, 2]]], np.int16)
-    split = _with_poses(labels, np.array([[0, 2], [1, 0]]), 3)
+    split = _with_mixtures(labels, np.array([[0, 2], [1, 0]]), 3)
     assert split.tolist() == [[[0, 5, 6], [-1, 5, 0]], [[6, 6, -1], [1, 3, 6]]]

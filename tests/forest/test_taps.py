@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from posemachines.forest import taps
 
 
-def descriptor(codes, fill, table, person, i, j):
-    """What the taps of a cell read, one at a time; the maps after those that have a `fill` are dense."""
+def descriptor(codes, fill, table, subject, i, j):
+    """Descriptor of a cell, read tap by tap; maps without a `fill` are dense."""
     height, width = codes.shape[2:]
     numbers = []
     for channel, row, column in table:
@@ -17,12 +17,12 @@ def descriptor(codes, fill, table, person, i, j):
         elif fill[channel] == taps.REPEAT:
             y, x = min(max(y, 0), height - 1), min(max(x, 0), width - 1)
         inside = 0 <= y < height and 0 <= x < width
-        numbers.append(codes[person, channel, y, x] if inside else fill[channel])
+        numbers.append(codes[subject, channel, y, x] if inside else fill[channel])
     return numbers
 
 
 def pack_some(rng, n, n_maps, shape, fill, reach):
-    """Packed maps, and the codes of all of them (N, A + B + D, h, w)."""
+    """Packed maps, and their codes (N, A + B + D, h, w)."""
     n_images, n_beliefs, n_dense = n_maps
     images, dense = (rng.integers(0, 64, (n, count, *shape), dtype=np.uint8) for count in (n_images, n_dense))
     beliefs = rng.integers(0, 64, (n, n_beliefs, *shape), dtype=np.uint8)
@@ -42,8 +42,8 @@ def assert_gathers(packed, codes, fill, table, reach):
 
 
 @pytest.mark.parametrize("fill", [(-1, -1, -1), (0, 63, 5), (-1, 0, -1)])
-def test_a_descriptor_is_what_the_taps_of_a_cell_read(rng, fill):
-    """Two maps of images, one of beliefs and two without a border; taps reach beyond the grid of 5 x 7."""
+def test_descriptors_are_read_at_the_taps(rng, fill):
+    """Two image maps, one belief map and two dense maps; taps reach beyond the grid of 5 x 7."""
     packed, codes = pack_some(rng, 2, (2, 1, 2), (5, 7), fill, 6)
     table = np.concatenate([taps.window_taps([0, 2], [-6, 0, 6]), [[1, -1, 2], [3, 0, 0], [4, 0, 0]]])
     assert_gathers(packed, codes, fill, table, 6)
@@ -52,7 +52,7 @@ def test_a_descriptor_is_what_the_taps_of_a_cell_read(rng, fill):
 @given(st.data())
 @settings(max_examples=25, deadline=None)
 def test_descriptors_of_any_shape(data):
-    n = data.draw(st.integers(1, 3), "people")
+    n = data.draw(st.integers(1, 3), "subjects")
     shape = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 5)), "shape")
     n_maps = data.draw(st.tuples(*[st.integers(0, 2)] * 3).filter(any), "maps")
     reach = data.draw(st.integers(0, 6), "reach")
@@ -65,21 +65,21 @@ def test_descriptors_of_any_shape(data):
     assert_gathers(*pack_some(rng, n, n_maps, shape, fill, reach), fill, table, reach)
 
 
-def test_a_dense_map_is_read_at_the_cell_whatever_its_tap_says(rng):
+def test_dense_maps_ignore_the_offsets(rng):
     packed, codes = pack_some(rng, 1, (1, 0, 1), (3, 4), (0,), 1)
     base, pitch = taps.locate(np.array([[1, 0, 0], [1, 1, -1]]), 1, 1, (3, 4))
     assert base[0] == base[1]
     assert taps.gather(packed, base, pitch, np.array([[0, 2, 3]], np.int32)).tolist() == [[codes[0, 1, 2, 3]] * 2]
 
 
-def test_beliefs_are_coded_by_their_square_root(rng):
+def test_codes_of_beliefs_are_of_their_square_roots(rng):
     beliefs = np.array([0, 1 / 64**2, 0.25, 0.5, 1, 2], np.float32).reshape(1, 1, 2, 3)
     empty = np.empty((1, 0, 2, 3), np.uint8)
     packed = taps.pack(empty, beliefs, empty, np.zeros(1, np.int16), 0)
     assert packed[0, :6].tolist() == [0, 1, 32, 45, 63, 63]
 
 
-def test_descriptors_come_in_column_order(rng):
+def test_descriptors_are_in_fortran_order(rng):
     packed, _ = pack_some(rng, 2, (3, 0, 0), (5, 7), (0, 0, 0), 1)
     base, pitch = taps.locate(taps.window_taps([0, 1, 2], [-1, 1]), 3, 1, (5, 7))
     assert taps.gather(packed, base, pitch, np.zeros((4, 3), np.int32)).flags.f_contiguous

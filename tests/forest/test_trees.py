@@ -18,7 +18,7 @@ REACH = 3
 
 @pytest.fixture
 def grid(rng):
-    """Packed maps of two people, where the taps lie, their pitch, and the descriptors of all cells."""
+    """Packed maps of two subjects, positions of the taps, pitch, and descriptors of all cells."""
     images, dense = (rng.integers(0, 64, (2, n, *SHAPE), dtype=np.uint8) for n in (2, 1))
     beliefs = rng.random((2, 1, *SHAPE), dtype=np.float32)
     packed = taps.pack(images, beliefs, dense, np.array([-1, -1, 0], np.int16), REACH)
@@ -29,7 +29,7 @@ def grid(rng):
 
 
 def beliefs_on(grid, forest):
-    """Beliefs from walking on the packed maps, one row a cell."""
+    """Beliefs computed on the packed maps, one row per cell."""
     packed, base, pitch, _ = grid
     beliefs = forest.beliefs(packed, forest.bases(base), SHAPE, pitch)
     assert beliefs.shape == (2, len(forest.prior), *SHAPE)
@@ -39,7 +39,7 @@ def beliefs_on(grid, forest):
 
 @given(st.integers(0, 40), st.integers(1, 5), st.integers(0, 2**32 - 1))
 @settings(max_examples=40, deadline=None)
-def test_every_descriptor_reaches_the_same_leaf_of_a_tree_laid_out(n_inner, n_features, seed):
+def test_the_layout_preserves_the_leaves_that_descriptors_reach(n_inner, n_features, seed):
     rng = np.random.default_rng(seed)
     tree = random_tree(rng, n_inner, n_features)
     descriptors = rng.integers(0, 64, (25, n_features), dtype=np.uint8)
@@ -51,20 +51,20 @@ def test_every_descriptor_reaches_the_same_leaf_of_a_tree_laid_out(n_inner, n_fe
 
 @given(st.integers(0, 40), st.integers(0, 2**32 - 1))
 @settings(max_examples=40, deadline=None)
-def test_a_tree_is_laid_out_breadth_first(n_inner, seed):
+def test_the_layout_is_breadth_first(n_inner, seed):
     tree = random_tree(np.random.default_rng(seed), n_inner, 5)
     feature, threshold, child = lay_out(*tree)
     assert [values.dtype for values in (feature, threshold, child)] == [np.int32, np.float32, np.int32]
     inner = feature >= 0
     assert len(feature) == 2 * n_inner + 1
-    assert child[inner].tolist() == list(range(1, 2 * n_inner, 2)), "children follow in the order of their parents"
-    assert sorted(child[~inner]) == list(range(n_inner + 1)), "every leaf has one node"
+    assert child[inner].tolist() == list(range(1, 2 * n_inner, 2)), "children are in the order of their parents"
+    assert sorted(child[~inner]) == list(range(n_inner + 1)), "each leaf has exactly one node"
     assert sorted(zip(feature[inner], threshold[inner], strict=True)) == sorted(zip(*tree[:2], strict=True))
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=4), st.booleans(), st.integers(0, 2**32 - 1))
 @settings(max_examples=30, deadline=None)
-def test_scores_of_a_forest_are_the_prior_and_the_leaves_of_all_trees(sizes, softmax, seed):
+def test_scores_are_the_prior_plus_the_leaves_of_all_trees(sizes, softmax, seed):
     rng = np.random.default_rng(seed)
     trees = [random_tree(rng, n_inner, 4) for n_inner in sizes]
     vectors = [rng.normal(size=(n_inner + 1, 3)) for n_inner in sizes]
@@ -81,7 +81,7 @@ def test_scores_of_a_forest_are_the_prior_and_the_leaves_of_all_trees(sizes, sof
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=4), st.integers(0, 2**32 - 1))
 @settings(max_examples=20, deadline=None)
-def test_softmax_beliefs_add_up_to_one(sizes, seed):
+def test_softmax_beliefs_sum_to_one(sizes, seed):
     rng = np.random.default_rng(seed)
     trees = [(*lay_out(*random_tree(rng, n, 3)), rng.normal(scale=30, size=(n + 1, 4))) for n in sizes]
     forest = join(trees, rng.normal(size=4), softmax=True)
@@ -107,7 +107,7 @@ def test_walking_equals_predict_proba(grid, learner, max_depth):
 
 @pytest.mark.parametrize("learner", ["histogram", "scikit-learn"])
 @pytest.mark.parametrize("n_classes", [2, 4])
-def test_walking_equals_the_probabilities_of_the_boosted_forest(grid, learner, n_classes):
+def test_walking_equals_predict_proba_of_the_boosted_forest(grid, learner, n_classes):
     descriptors = grid[-1]
     classes = np.random.default_rng(1).integers(0, n_classes, len(descriptors))
     settings = {"n_rounds": 4, "max_features": 5, "min_samples_leaf": 3, "learner": learner, "random_state": 0}
@@ -117,7 +117,7 @@ def test_walking_equals_the_probabilities_of_the_boosted_forest(grid, learner, n
 
 
 @pytest.mark.parametrize("learner", ["histogram", "scikit-learn"])
-def test_walking_from_previous_beliefs_equals_the_probabilities_from_their_scores(grid, rng, learner):
+def test_walking_from_previous_beliefs_equals_predict_proba_with_base_scores(grid, rng, learner):
     packed, base, pitch, descriptors = grid
     classes = rng.integers(0, 3, len(descriptors))
     previous = rng.dirichlet(np.full(3, 0.2), len(descriptors)).astype(np.float32)
@@ -132,15 +132,15 @@ def test_walking_from_previous_beliefs_equals_the_probabilities_from_their_score
     np.testing.assert_array_equal(maps, kept)
 
 
-def test_scores_start_from_logarithms_that_are_bounded():
+def test_initial_scores_are_clipped_logarithms():
     scores = start_scores(np.array([[0, 1e-9, 0.25, 1]], np.float32))
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, np.log([[FLOOR, FLOOR, 0.25, 1]]), rtol=1e-6)
 
 
 @pytest.mark.parametrize("learner", [ExtraTreesClassifier, RandomForestClassifier])
-def test_flattened_trees_decide_as_the_exact_ones_even_where_numbers_equal_thresholds(learner, rng):
-    """Thirds, that neither float32 nor float64 holds exactly, and descriptors a rounding step from the thresholds."""
+def test_flattened_trees_agree_with_scikit_learn_at_the_thresholds(learner, rng):
+    """Thirds, which neither float32 nor float64 represents exactly, and values next to the thresholds."""
     descriptors = (rng.integers(0, 9, (80, 3)) / 3).astype(np.float32)
     model = learner(5, random_state=0).fit(descriptors, rng.integers(0, 3, 80))
     cuts = np.concatenate([tree.tree_.threshold[tree.tree_.feature >= 0] for tree in model.estimators_])
@@ -150,7 +150,7 @@ def test_flattened_trees_decide_as_the_exact_ones_even_where_numbers_equal_thres
     np.testing.assert_allclose(flatten(model, 3).scores(tested), expected, atol=1e-6)
 
 
-def test_an_unseen_class_gets_nothing(grid):
+def test_an_unseen_class_has_zero_belief(grid):
     descriptors = grid[-1]
     classes = np.random.default_rng(1).choice([0, 3], len(descriptors))
     forest = flatten(ExtraTreesClassifier(3, random_state=0).fit(descriptors, classes), 5)
@@ -159,14 +159,14 @@ def test_an_unseen_class_gets_nothing(grid):
     np.testing.assert_allclose(beliefs.sum(1), 1, rtol=1e-6)
 
 
-def test_trees_of_a_single_leaf(grid):
+def test_trees_with_a_single_leaf(grid):
     descriptors = grid[-1]
     forest = flatten(ExtraTreesClassifier(3, random_state=0).fit(descriptors, np.full(len(descriptors), 2)), 4)
     assert forest.n_nodes == 3
     np.testing.assert_allclose(beliefs_on(grid, forest), [[0, 0, 1, 0]] * len(descriptors), rtol=1e-6)
 
 
-def test_only_leaves_hold_vectors(grid):
+def test_only_leaves_have_vectors(grid):
     descriptors = grid[-1]
     model = ExtraTreesClassifier(3, random_state=0).fit(descriptors, np.arange(len(descriptors)) % 3)
     forest = flatten(model, 3)
@@ -176,14 +176,14 @@ def test_only_leaves_hold_vectors(grid):
     assert not forest.softmax
 
 
-def test_bases_are_where_the_features_lie_and_below_zero_for_leaves(rng):
+def test_bases_are_positions_of_features_and_negative_for_leaves(rng):
     feature, threshold, child = lay_out(*random_tree(rng, 6, 3))
     forest = join([(feature, threshold, child, np.zeros((7, 2)))], np.zeros(2), softmax=False)
     bases, _, _ = unpack_nodes(forest.bases(np.array([50, 60, 70])))
     assert bases.tolist() == [-1 if f < 0 else 50 + 10 * f for f in feature]
 
 
-def test_rounded_thresholds_decide_as_the_exact_ones():
+def test_thresholds_are_rounded_down():
     values = np.array([0.1, 1 / 3, -0.1, 2.0, 1e-40, -1e-40, 16777217.0])
     below = _round_down(values)
     assert below.dtype == np.float32

@@ -1,4 +1,4 @@
-"""The compiled walks over trees equal their plain numpy twins, on unequal axes."""
+"""Compiled walks over trees agree with their numpy twins, on unequal axes."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ N, N_FEATURES, N_CLASSES = 2, 6, 4
 
 @pytest.fixture
 def forest(rng):
-    """Trees of many nodes, of few, and of a leaf alone."""
+    """Trees with many nodes, few nodes, and a single leaf."""
     trees = []
     for n_inner in (30, 5, 0, 1):
         leaves = rng.normal(size=(n_inner + 1, N_CLASSES))
@@ -33,7 +33,7 @@ def test_every_kernel_has_a_twin_of_the_same_name():
 @pytest.mark.parametrize("softmax", [False, True])
 @pytest.mark.parametrize(("height", "width", "pitch"), [(5, 7, 7), (3, 2, 9), (9, 19, 21)])
 def test_walk(rng, forest, softmax, height, width, pitch):
-    """Grids of less and of more than the rows and the columns that are walked at a time."""
+    """Grids smaller and larger than the block of cells that is processed at a time."""
     base = rng.integers(0, 50, N_FEATURES).astype(np.int32)
     maps = rng.integers(0, 64, (N, 50 + height * pitch + context.SLACK), dtype=np.uint8)
     trees = forest.bases(base), forest.roots, forest.depths, forest._wide_leaves
@@ -44,7 +44,7 @@ def test_walk(rng, forest, softmax, height, width, pitch):
     np.testing.assert_allclose(compiled, plain, rtol=1e-5, atol=1e-6)
 
 
-def test_depths_are_the_longest_ways(forest):
+def test_depths(forest):
     def depth(node):
         child = forest.child[node]
         return 0 if forest.feature[node] < 0 else 1 + max(depth(child), depth(child + 1))
@@ -52,7 +52,7 @@ def test_depths_are_the_longest_ways(forest):
     assert forest.depths.tolist() == [depth(root) for root in forest.roots]
 
 
-def test_packed_nodes_are_what_was_packed():
+def test_packing_nodes_round_trip():
     base, threshold = np.array([-1, 0, 2**29 - 1, 7]), np.array([0, 62.5, 0, -0.5], np.float32)
     nodes = pack_nodes(base, threshold, np.array([2**26, 1, 5, 3]))
     place, cut, child = unpack_nodes(nodes)
@@ -62,8 +62,8 @@ def test_packed_nodes_are_what_was_packed():
 
 
 @pytest.mark.parametrize(("base", "child"), [(2**29, 1), (1, 2**27)])
-def test_what_does_not_fit_into_a_node_is_refused(base, child):
-    with pytest.raises(ValueError, match="too large for the walk"):
+def test_nodes_that_do_not_fit_are_rejected(base, child):
+    with pytest.raises(ValueError, match="too large for packed nodes"):
         pack_nodes(np.array([base]), np.zeros(1, np.float32), np.array([child]))
 
 

@@ -16,12 +16,12 @@ def model(**changes):
 
 
 def task(n_classes, *, as_codes=False, n=500):
-    """Descriptors (n, 7) with many ties; classes that two of them tell, unevenly common."""
+    """Descriptors (n, 7) with many ties; imbalanced classes that depend on two of the features."""
     X = np.random.default_rng(0).normal(size=(n, 7))
-    told = X[:, 2] + 0.5 * X[:, 5]
-    edges = np.quantile(told, np.linspace(0, 1, n_classes + 1)[1:-1] ** 1.5)
+    latent = X[:, 2] + 0.5 * X[:, 5]
+    edges = np.quantile(latent, np.linspace(0, 1, n_classes + 1)[1:-1] ** 1.5)
     codes = np.clip(16 * (X + 2), 0, 63).astype(np.uint8)
-    return (codes if as_codes else X.round(1).astype(np.float32)), np.searchsorted(edges, told)
+    return (codes if as_codes else X.round(1).astype(np.float32)), np.searchsorted(edges, latent)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def boosters(monkeypatch):
 @pytest.mark.parametrize("max_depth", [None, 3, 0])
 @pytest.mark.parametrize("as_codes", [False, True])
 @pytest.mark.parametrize("n_classes", [2, 5])
-def test_predicts_as_the_booster(boosters, n_classes, as_codes, max_depth, n_trees):
+def test_predictions_equal_those_of_the_booster(boosters, n_classes, as_codes, max_depth, n_trees):
     X, y = task(n_classes, as_codes=as_codes)
     weights = np.random.default_rng(1).random(len(y)) * (np.arange(len(y)) % 7 > 0)
     fitted = model(n_trees=n_trees, max_depth=max_depth).fit(X, y, weights)
@@ -48,11 +48,11 @@ def test_predicts_as_the_booster(boosters, n_classes, as_codes, max_depth, n_tre
     np.testing.assert_allclose(last, fitted.predict_proba(X), atol=1e-6)
 
 
-def test_values_on_a_threshold_go_where_the_booster_sends_them():
+def test_values_at_thresholds_agree_with_the_booster():
     X, y = task(3)
     data = xgboost.DMatrix(X, y)
     strategy = {"objective": "multi:softprob", "num_class": 3, "multi_strategy": "multi_output_tree", "max_depth": 4}
-    booster = xgboost.train(strategy, data, 3)  # with a base score of xgboost's own
+    booster = xgboost.train(strategy, data, 3)  # with the default base score of xgboost
     forest = convert(booster)
     inner = forest.feature >= 0
     on = np.zeros((inner.sum(), 7), np.float32)
@@ -62,7 +62,7 @@ def test_values_on_a_threshold_go_where_the_booster_sends_them():
         np.testing.assert_allclose(forest.scores(tried), margins, atol=1e-5)
 
 
-def test_steps_are_as_long_as_those_of_the_other_learners():
+def test_steps_equal_those_of_the_other_learners():
     rng = np.random.default_rng(0)
     X = rng.integers(0, 2, (400, 1)).astype(np.uint8)  # one split, the same for all
     y = np.where(X[:, 0], rng.choice(3, 400, p=[0.7, 0.2, 0.1]), rng.choice(3, 400, p=[0.1, 0.3, 0.6]))
@@ -74,7 +74,7 @@ def test_steps_are_as_long_as_those_of_the_other_learners():
     np.testing.assert_allclose(theirs.train_loss_, ours.train_loss_, rtol=1e-5)
 
 
-def test_a_step_is_cut_as_by_the_other_learners():
+def test_steps_are_clipped_as_in_the_other_learners():
     X = np.repeat(np.uint8([0, 1]), [180, 20])[:, None]
     y = np.where(X[:, 0], 2, np.arange(200) % 2)  # a Newton step of 10 for the third class
     same = {"n_rounds": 1, "n_trees": 1, "max_samples": 1.0, "max_features": None, "min_samples_leaf": 1, "l2": 0.0}
@@ -82,7 +82,7 @@ def test_a_step_is_cut_as_by_the_other_learners():
     np.testing.assert_allclose(theirs.predict_proba(X), ours.predict_proba(X), atol=1e-5)
 
 
-def test_a_leaf_of_few_samples_changes_nothing():
+def test_a_leaf_with_few_samples_changes_nothing():
     X = np.r_[np.zeros(60), np.ones(19)].astype(np.uint8)[:, None]
     y = (np.arange(79) % 4 == 0).astype(int)
     y[60:] = 1
@@ -103,7 +103,7 @@ def test_learns():
     assert fitted.train_loss_[-1] < 0.5 * fitted.train_loss_[0]
 
 
-def test_the_seed_decides():
+def test_the_forest_depends_on_the_seed():
     X, y = task(3)
     first, again, other = (model(random_state=seed).fit(X, y).forest_ for seed in (0, 0, 1))
     for name in ("feature", "threshold", "child", "leaves"):
@@ -111,9 +111,9 @@ def test_the_seed_decides():
     assert first.n_nodes != other.n_nodes or (first.feature != other.feature).any()
 
 
-def test_max_features_are_tried_at_a_split():
+def test_max_features():
     X, y = task(3)
-    same = {"n_rounds": 20, "learning_rate": 1e-3}  # so that the same feature is best in each round
+    same = {"n_rounds": 20, "learning_rate": 1e-3}  # so small that the same feature is best in each round
     forests = [model(**same, max_features=count).fit(X, y).forest_ for count in (None, 1)]
     assert [{*forest.feature[forest.roots].tolist()} for forest in forests] == [{2}, {*range(7)}]
 
@@ -125,7 +125,7 @@ def test_depth():
     assert 3 < counts[2] <= 7 < counts[3]
 
 
-def test_the_bar_moves(capfd):
+def test_the_progress_bar(capfd):
     X, y = task(3)
     model(verbose=True).fit(X, y)
     printed, bar = capfd.readouterr()
@@ -150,7 +150,7 @@ def test_threads(monkeypatch):
     assert asked == [2, 1]
 
 
-def test_a_single_class_is_refused():
+def test_a_single_class_is_rejected():
     X, _ = task(2)
     with pytest.raises(ValueError, match="single class"):
         model().fit(X, np.zeros(len(X)))
@@ -158,7 +158,7 @@ def test_a_single_class_is_refused():
 
 @pytest.fixture(scope="module")
 def client():
-    """Of two workers with a thread each, in this process."""
+    """Client of two workers with one thread each, in this process."""
     pytest.importorskip("dask.array")
     pytest.importorskip("xgboost.dask", exc_type=ImportError)
     distributed = pytest.importorskip("distributed")
@@ -195,7 +195,7 @@ def test_dask_trains(client, monkeypatch, as_codes):
 
 
 @pytest.mark.parametrize("as_codes", [False, True])
-def test_dask_trains_as_one_machine_where_nothing_is_drawn(client, as_codes):
+def test_dask_agrees_with_local_training_without_sampling(client, as_codes):
     X, y = task(3, as_codes=as_codes)
     weights = 3 * np.random.default_rng(1).random(len(y))
     whole = model(max_samples=1.0, max_features=None)
@@ -206,7 +206,7 @@ def test_dask_trains_as_one_machine_where_nothing_is_drawn(client, as_codes):
     np.testing.assert_allclose(fitted.predict_proba(X), local.predict_proba(X), atol=0.01)
 
 
-def test_dask_takes_unknown_chunk_sizes(client):
+def test_dask_accepts_unknown_chunk_sizes(client):
     X, y = task(3)
     lazy, labels = chunked(X.astype(float), y)
     kept = labels > -1
@@ -214,7 +214,7 @@ def test_dask_takes_unknown_chunk_sizes(client):
     assert fitted.score(X, y) > 0.7
 
 
-def test_dask_says_what_is_wrong(client):
+def test_dask_rejects_invalid_input(client):
     X, y = task(3)
     gap = X.copy()
     gap[7, 1] = np.nan
@@ -231,19 +231,19 @@ def test_dask_says_what_is_wrong(client):
 
 
 @pytest.mark.parametrize("missing", ["dask.array", "xgboost.dask"])
-def test_dask_says_what_to_install(monkeypatch, missing):
+def test_the_error_without_dask_says_what_to_install(monkeypatch, missing):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError, match=r"pip install posemachines\[xgboost\]"):
         fit_dask(None, *task(2), settings=model())
 
 
-def test_says_what_to_install(monkeypatch):
+def test_the_error_without_xgboost_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(ImportError, match=r"pip install posemachines\[xgboost\]"):
         model().fit(*task(2))
 
 
-def test_scores_start_at_the_prior():
+def test_initial_scores_are_the_prior():
     X, y = task(3)
     prior = np.float32([0.3, -0.1, -2.0])
     forest, losses = fit_boosted(model(), X, y, np.ones(len(y)), prior)

@@ -6,8 +6,8 @@ from PIL import Image
 from posemachines import PoseDataset, SequentialMachine
 from posemachines.beliefs import decode, gaussian_beliefs
 from posemachines.geometry import crop_transform, to_photo
-from posemachines.inference.photos import (
-    PUBLISHED_FACTORS,
+from posemachines.inference import (
+    PUBLISHED_SCALES,
     crop_size,
     frame_of_box,
     frame_of_photo,
@@ -39,10 +39,10 @@ class Spotter:
 
     skeleton_ = SKELETON
 
-    def __init__(self, stride=4, flip=False):
+    def __init__(self, stride=4, flip=False, tta_scales=(1.0,)):
         self.stride_ = stride
         self.flip = flip
-        self.scales = (0.9, 1.1)
+        self.tta_scales = tta_scales
         self.stages_ = [None, None]
         self.asked = []  # one (flip, scales, number and size of crops) a call
 
@@ -51,7 +51,7 @@ class Spotter:
         return last
 
     def staged_beliefs(self, crops):
-        self.asked.append((self.flip, self.scales, crops.shape[:2]))
+        self.asked.append((self.flip, self.tta_scales, crops.shape[:2]))
         joints = np.stack([_spots(crop) for crop in crops])
         grid = crops.shape[1] // self.stride_, crops.shape[2] // self.stride_
         for move, belief in ((3 * self.stride_, 0.5), (0, 1)):
@@ -93,7 +93,7 @@ BOXES = {
 @pytest.mark.parametrize("flip", [None, True, False])
 @pytest.mark.parametrize("box", BOXES.values(), ids=BOXES)
 def test_joints_come_back_to_their_places(box, flip, factors):
-    joints, scores = predict_photo(Spotter(), dotted(), *frame_of_box(box), factors=factors, flip=flip)
+    joints, scores = predict_photo(Spotter(), dotted(), *frame_of_box(box), tta_scales=factors, flip=flip)
     assert joints.shape == (3, 2)
     assert joints.dtype == scores.dtype == np.float32
     assert far(joints) < 1
@@ -106,17 +106,17 @@ def test_the_size_of_the_photo_does_not_matter(times):
     photo = dotted(joints, shape=(round(HEIGHT * times), round(WIDTH * times)), radius=6 * times)
     box = np.array(BOXES["off-centre"]) * times
     for factors in ((1.0,), (0.8, 1.2)):
-        found, _ = predict_photo(Spotter(), photo, *frame_of_box(box), factors=factors)
+        found, _ = predict_photo(Spotter(), photo, *frame_of_box(box), tta_scales=factors)
         assert far(found, joints) < max(times, 1)
 
 
 @pytest.mark.parametrize("stride", [4, 8])
 @pytest.mark.parametrize("box", [BOXES["around"], BOXES["beyond the border"]])
 def test_published_procedure(box, stride):
-    machine = Spotter(stride, flip=True)
-    joints, scores = predict_photo(machine, dotted(), *frame_of_box(box), faithful=True)
+    machine = Spotter(stride, flip=True, tta_scales=(0.9, 1.1))
+    joints, scores = predict_photo(machine, dotted(), *frame_of_box(box), protocol="cpm2016")
     assert machine.asked == [(False, (1.0,), (7, 368))]
-    assert (machine.flip, machine.scales) == (True, (0.9, 1.1))
+    assert (machine.flip, machine.tta_scales) == (True, (0.9, 1.1))
     np.testing.assert_array_equal(joints, joints.round())  # the pixel of the maximum
     assert far(joints) < 1
     assert scores.min() > 0.9
@@ -126,13 +126,14 @@ def test_published_procedure_with_changes():
     machine = Spotter()
     machine.crop_size_ = 96
     frame = frame_of_box(BOXES["around"])
-    joints, _ = predict_photo(machine, dotted(), *frame, faithful=True, flip=True, subpixel=True, factors=(1.0, 1.1))
+    changes = {"flip": True, "subpixel": True, "tta_scales": (1.0, 1.1)}
+    joints, _ = predict_photo(machine, dotted(), *frame, protocol="cpm2016", **changes)
     assert machine.asked == [(False, (1.0,), (4, 96))]
     assert far(joints) < 0.5
     assert (joints != joints.round()).any()
-    one, _ = predict_photo(machine, dotted(), *frame, faithful=True, factors=(1.0,))
+    one, _ = predict_photo(machine, dotted(), *frame, protocol="cpm2016", tta_scales=(1.0,))
     np.testing.assert_array_equal(one, one.round())  # in the photo, of one size too
-    assert PUBLISHED_FACTORS == (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
+    assert PUBLISHED_SCALES == (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
 
 
 def test_mirroring_is_asked_for_once():
@@ -141,8 +142,21 @@ def test_mirroring_is_asked_for_once():
         predict_photo(machine, dotted(), *frame_of_box(BOXES["around"]), flip=flip)
         ((asked_flip, scales, (n, _)),) = machine.asked
         assert (asked_flip, n) == expected
-        assert scales == (0.9, 1.1)
+        assert scales == (1.0,)
         assert machine.flip is own
+
+
+def test_scales_of_the_machine_are_cut_from_the_photo():
+    """Test-time augmentation of the machine gives what the same scales give as an option."""
+    frame = frame_of_box(BOXES["off-centre"])
+    machine = Spotter(tta_scales=(0.9, 1.1))
+    by_machine, by_option = (
+        predict_photo(one, dotted(), *frame, **options)
+        for one, options in ((machine, {}), (Spotter(), {"tta_scales": (0.9, 1.1)}))
+    )
+    np.testing.assert_array_equal(by_machine[0], by_option[0])
+    assert machine.asked == [(False, (1.0,), (2, 128))]
+    assert machine.tta_scales == (0.9, 1.1)
 
 
 def test_size_is_that_of_training():
@@ -161,13 +175,13 @@ def test_threshold_leaves_joints_out(factors):
     photo = dotted()
     photo[JOINTS[2, 1].astype(int) - 12 :] = 120  # hides the middle
     frame = frame_of_box(BOXES["around"])
-    joints, scores = predict_photo(Spotter(), photo, *frame, factors=factors, threshold=0.5)
+    joints, scores = predict_photo(Spotter(), photo, *frame, tta_scales=factors, threshold=0.5)
     assert np.isnan(joints[2]).all()
     assert scores[2] == 0
     assert far(joints[:2], JOINTS[:2]) < 1
-    kept, _ = predict_photo(Spotter(), photo, *frame, factors=factors)
+    kept, _ = predict_photo(Spotter(), photo, *frame, tta_scales=factors)
     assert np.isfinite(kept).all()
-    exactly, _ = predict_photo(Spotter(), photo, *frame, factors=factors, threshold=float(scores[0]))
+    exactly, _ = predict_photo(Spotter(), photo, *frame, tta_scales=factors, threshold=float(scores[0]))
     assert np.isnan(exactly[0]).all()  # not above
 
 
@@ -178,11 +192,11 @@ def test_earlier_stages():
     assert far(last) < 1
     assert scores.max() < 0.6
     assert far(first) > 5
-    with pytest.raises(ValueError, match="stage 3 is asked for"):
+    with pytest.raises(ValueError, match="stage 3 is requested"):
         predict_photo(Spotter(), dotted(), *frame, stage=3)
 
 
-@pytest.mark.parametrize("options", [{}, {"factors": (0.9, 1.1)}, {"faithful": True, "size": 96}])
+@pytest.mark.parametrize("options", [{}, {"tta_scales": (0.9, 1.1)}, {"protocol": "cpm2016", "size": 96}])
 def test_several_people(options):
     apart = np.array([[0, 0], [200.0, 20.0]])
     first, second = (dotted(JOINTS + place, shape=(200, 520)) for place in apart)
@@ -198,8 +212,8 @@ def test_several_people(options):
         np.testing.assert_allclose(score, scores[person], atol=1e-6)
 
 
-def test_agrees_with_the_machine_on_the_crops_of_a_dataset(dots):
-    images, joints, skeleton = dots
+def test_agrees_with_the_machine_on_the_crops_of_a_dataset():
+    (images, joints), skeleton = make_dots(40, grid=(8, 8)), SKELETON
     machine = SequentialMachine([ColourStage()], skeleton=skeleton, flip=True).fit(images, joints)
     photos = list(make_dots(3, grid=(11, 15), random_state=5)[0])
     boxes = np.array([[4, 3, 50, 38], [-5, 0, 40, 50], [20, 10, 30, 20]])
@@ -224,7 +238,7 @@ def test_frames_are_those_of_datasets():
     for rule, frame in (("photo", frame_of_photo(photo)), ("box", frame_of_box(BOXES["off-centre"]))):
         people = PoseDataset([photo], None, SKELETON, crop_rule=rule, boxes=[BOXES["off-centre"]])
         expected = people.crops(64).transforms[0]
-        np.testing.assert_allclose(crop_transform(*frame, 64, fill=0.7), expected, atol=1e-4)
+        np.testing.assert_allclose(crop_transform(*frame, 64, padding=1 / 0.7), expected, atol=1e-4)
     centres, scales = frame_of_box([BOXES["around"], BOXES["wide"]])
     assert centres.shape == (2, 2)
     assert scales.shape == (2,)
@@ -235,11 +249,11 @@ def test_published_frame(tmp_path):
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), dotted())
     for photo in (dotted(), path, str(path)):
-        centre, scale = frame_of_photo(photo, published=True)
-        transform = crop_transform(centre, scale, 368, fill=0.7)
+        centre, scale = frame_of_photo(photo, protocol="cpm2016")
+        transform = crop_transform(centre, scale, 368, padding=1 / 0.7)
         assert transform[0, 0] == pytest.approx(0.8 * 368 / HEIGHT)
         np.testing.assert_allclose(centre, [(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
-    joints, _ = predict_photo(Spotter(), dotted(), *frame_of_photo(dotted(), published=True), faithful=True)
+    joints, _ = predict_photo(Spotter(), dotted(), *frame_of_photo(dotted(), protocol="cpm2016"), protocol="cpm2016")
     assert far(joints) < 1
 
 
@@ -269,7 +283,7 @@ def random_beliefs(rng):
 def test_enlarging_is_that_of_pillow_and_opencv(upsample, random_beliefs):
     photo = np.zeros((60, 52, 3), np.uint8)  # the crop begins at (-4, -7) and ends within
     maps, offset = photo_beliefs(
-        Fixed(random_beliefs), photo, (27.5, 24.5), 0.7 * 64, size=64, upsample=upsample, factors=(1.0,)
+        Fixed(random_beliefs), photo, (27.5, 24.5), 0.7 * 64, size=64, upsample=upsample, tta_scales=(1.0,)
     )
     assert offset == (0, 0)
     assert maps.shape == (4, 57, 52)
@@ -285,7 +299,7 @@ def test_a_whole_cell_is_where_it_belongs():
     beliefs = np.zeros((4, 16, 16), np.float32)
     beliefs[1, 5, 9] = 1
     centre, scale = (140.2, 90.7), 80.0
-    transform = crop_transform(centre, scale, 64, fill=0.7)
+    transform = crop_transform(centre, scale, 64, padding=1 / 0.7)
     expected = to_photo(np.array([[4 * 9 + 1.5, 4 * 5 + 1.5]]), transform)[0]
     maps, offset = photo_beliefs(Fixed(beliefs), dotted(), centre, scale, size=64)
     peaks, _ = decode(maps[None], stride=1)
@@ -294,9 +308,9 @@ def test_a_whole_cell_is_where_it_belongs():
 
 def test_outside_a_crop_there_is_background(random_beliefs):
     machine, frame = Fixed(random_beliefs), ((200.0, 60.0), 70.0)
-    narrow, start = photo_beliefs(machine, dotted(), *frame, size=64, factors=(1.25,))
-    both, offset = photo_beliefs(machine, dotted(), *frame, size=64, factors=(0.8, 1.25))
-    wide, wide_start = photo_beliefs(machine, dotted(), *frame, size=64, factors=(0.8,))
+    narrow, start = photo_beliefs(machine, dotted(), *frame, size=64, tta_scales=(1.25,))
+    both, offset = photo_beliefs(machine, dotted(), *frame, size=64, tta_scales=(0.8, 1.25))
+    wide, wide_start = photo_beliefs(machine, dotted(), *frame, size=64, tta_scales=(0.8,))
     assert offset == wide_start
     assert both.shape == wide.shape
     x, y = np.subtract(start, offset)
@@ -314,9 +328,9 @@ def test_outside_a_crop_there_is_background(random_beliefs):
 
 def test_maps_and_joints_agree():
     frame, factors = frame_of_box(BOXES["off-centre"]), (0.8, 1.1)
-    maps, offset = photo_beliefs(Spotter(), dotted(), *frame, factors=factors, flip=True)
+    maps, offset = photo_beliefs(Spotter(), dotted(), *frame, tta_scales=factors, flip=True)
     joints, scores = decode(maps[None], stride=1)
-    found, found_scores = predict_photo(Spotter(), dotted(), *frame, factors=factors, flip=True)
+    found, found_scores = predict_photo(Spotter(), dotted(), *frame, tta_scales=factors, flip=True)
     np.testing.assert_allclose(joints[0] + offset, found, atol=1e-4)
     np.testing.assert_allclose(scores[0], found_scores, atol=1e-6)
 
@@ -335,28 +349,28 @@ def test_grey_and_transparent_photos(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": 130}, "no multiple of the machine's stride 4; pass size=128"),
+        ({"size": 130}, "not a multiple of the machine's stride 4; pass size=128"),
         ({"size": 0}, "a positive integer"),
         ({"size": 64.0}, "a positive integer"),
-        ({"factors": ()}, "between 0.1 and 10"),
-        ({"factors": (1, 20)}, "between 0.1 and 10"),
-        ({"factors": (np.nan,)}, "between 0.1 and 10"),
+        ({"tta_scales": ()}, "between 0.1 and 10"),
+        ({"tta_scales": (1, 20)}, "between 0.1 and 10"),
+        ({"tta_scales": (np.nan,)}, "between 0.1 and 10"),
         ({"threshold": np.nan}, "threshold is a belief"),
         ({"stage": 0}, "counted from 1"),
         ({"stage": 1.5}, "counted from 1"),
         ({"centre": (np.nan, 3)}, "finite"),
-        ({"scale": 0}, "must be positive"),
-        ({"fill": 0}, "must be positive"),
+        ({"person_size": 0}, "must be positive"),
+        ({"padding": 0}, "must be positive"),
         ({"centre": (3, 4, 5)}, r"or \(N, 2\) and \(N,\)"),
         ({"centre": np.zeros((2, 2))}, r"got \(2, 2\) and \(\)"),
-        ({"centre": np.zeros((0, 2)), "scale": np.zeros(0)}, r"got \(0, 2\)"),
-        ({"centre": (-500, 40)}, "outside the photo of 260 x 170 px; check centre and scale"),
-        ({"centre": (-500, 40), "faithful": True}, "outside the photo"),
+        ({"centre": np.zeros((0, 2)), "person_size": np.zeros(0)}, r"got \(0, 2\)"),
+        ({"centre": (-500, 40)}, "outside the photo of 260 x 170 px; check centre and person_size"),
+        ({"centre": (-500, 40), "protocol": "cpm2016"}, "outside the photo"),
         ({"photo": np.zeros((5, 5))}, "must be uint8"),
     ],
 )
 def test_errors_say_what_to_do(change, message):
-    arguments = {"machine": Spotter(), "photo": dotted(), "centre": (100, 80), "scale": 60.0, **change}
+    arguments = {"machine": Spotter(), "photo": dotted(), "centre": (100, 80), "person_size": 60.0, **change}
     with pytest.raises(ValueError, match=message):
         predict_photo(**arguments)
 

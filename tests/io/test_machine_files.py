@@ -118,20 +118,20 @@ def test_a_plain_array_is_refused(tmp_path):
 class NamedMachine(SequentialMachine):
     """Somebody's machine, with a parameter of its own."""
 
-    def __init__(self, stages, *, label="mine", skeleton=None, training=None, flip=False, batch_size=64,
+    def __init__(self, stages, *, label="mine", skeleton=None, training=None, flip=False, predict_batch_size=64,
                  random_state=None, verbose=False):  # fmt: skip
-        super().__init__(stages, skeleton=skeleton, training=training, flip=flip, batch_size=batch_size,
+        super().__init__(stages, skeleton=skeleton, training=training, flip=flip, predict_batch_size=predict_batch_size,
                          random_state=random_state, verbose=verbose)  # fmt: skip
         self.label = label
 
 
 def test_a_subclass_is_loaded_as_the_machine_that_it_is(dots, tmp_path):
     images, joints, skeleton = dots
-    machine = NamedMachine([ColourStage()], skeleton=skeleton, batch_size=7).fit(images, joints)
+    machine = NamedMachine([ColourStage()], skeleton=skeleton, predict_batch_size=7).fit(images, joints)
     machine.save(tmp_path / "machine.npz")
     loaded = posemachines.load(tmp_path / "machine.npz", stage_classes=[ColourStage])
     assert type(loaded) is SequentialMachine
-    assert loaded.batch_size == 7
+    assert loaded.predict_batch_size == 7
     np.testing.assert_array_equal(loaded.predict(images), machine.predict(images))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from posemachines.evaluation.ground_truth import Truth
+from posemachines.evaluation.ground_truth import GroundTruth
 from posemachines.evaluation.protocols import COCO, FLIC, LSP_PC, MPII
 from posemachines.io.pose_arrays import arrange
 from posemachines.io.predictions import PoseFile, aligned, read_predictions, read_truth
@@ -124,7 +124,7 @@ def test_truth_of_mpii_with_heads(tmp_path):
     joints = np.random.default_rng(2).uniform(1, 9, (20, 16, 2))
     np.savez(tmp_path / "a.npz", part=joints, normalize=np.arange(20.0), labelled=np.zeros((20, 16)))
     truth = read_truth(tmp_path / "a.npz", "mpii")
-    np.testing.assert_array_equal(truth.reference, np.arange(20))
+    np.testing.assert_array_equal(truth.reference_length, np.arange(20))
     assert truth.labelled is None
     missing = np.zeros((16, 20))
     missing[3, 7] = 1
@@ -134,7 +134,7 @@ def test_truth_of_mpii_with_heads(tmp_path):
     scipy.io.savemat(tmp_path / "gt.mat", content)
     truth = read_truth(tmp_path / "gt.mat", "mpii")
     same(truth, joints)
-    np.testing.assert_allclose(truth.reference, 30)
+    np.testing.assert_allclose(truth.reference_length, 30)
     assert np.argwhere(~truth.labelled).tolist() == [[7, 3]]
 
 
@@ -170,7 +170,8 @@ def test_deeplabcut(tmp_path):
     same(read, np.where(np.isnan(read.joints), np.nan, POSES))
     assert read.people[0] == "img0.png"
     assert not read_truth(tmp_path / "dlc.csv", "lsp-pc").labelled[1, 0]
-    write_rows(tmp_path / "many.csv", [rows[0], ["individuals", "a"], *rows[1:]])
+    animals = ["individuals", *["a"] * 21, *["b"] * 21]
+    write_rows(tmp_path / "many.csv", [rows[0], animals, *rows[1:]])
     with pytest.raises(ValueError, match="several individuals"):
         read_predictions(tmp_path / "many.csv", "lsp-pc")
 
@@ -182,7 +183,7 @@ def test_table_errors(tmp_path):
         ([["a", "b"], [1, 2]], "no columns <part>_x"),
         ([["knee_x", "knee_y"], [1, 2]], "lacks the parts .*right ankle"),
         ([["scorer", "x"], ["parts", "y"], ["a", "b"]], "DeepLabCut's rows"),
-        ([[f"{i}_{axis}" for i in range(14) for axis in "xy"], ["one"] * 28], "person 1, column 1 is not a number"),
+        ([[f"{i}_{axis}" for i in range(14) for axis in "xy"], ["one"] * 28], "subject 1, column 1 is not a number"),
         ([[f"{i}_{axis}" for i in range(13) for axis in "xy"], [1] * 26], "there are 13 joints"),
     ]:
         write_rows(path, rows)
@@ -231,7 +232,7 @@ def test_coco(tmp_path):
     assert read_predictions(tmp_path / "r.json", "coco").joints.shape == (0, 17, 2)
 
 
-def test_coco_of_one_person_an_image(tmp_path):
+def test_coco_of_one_subject_per_image(tmp_path):
     order = np.random.default_rng(5).permutation(14)
     content = coco_content(POSES[:6][:, order], [LSP_PC.parts[part] for part in order])
     for number, annotation in enumerate(content["annotations"]):
@@ -249,7 +250,7 @@ def test_coco_of_one_person_an_image(tmp_path):
     (tmp_path / "r.json").write_text(json.dumps(results))
     read = read_predictions(tmp_path / "r.json", "lsp-pc")
     same(read, np.stack([POSES[image] + image for image in (1, 2, 3)]))
-    assert read.notes == ("6 predictions on 3 images: the surest of each image is taken",)
+    assert read.notes == ("6 predictions on 3 images: the highest score of each image is taken",)
 
 
 def test_list_of_mpii(tmp_path):
@@ -259,7 +260,7 @@ def test_list_of_mpii(tmp_path):
     (tmp_path / "m.json").write_text(json.dumps(entries))
     truth = read_truth(tmp_path / "m.json", "mpii")
     assert truth.labelled.sum() == 45
-    assert truth.reference is None
+    assert truth.reference_length is None
     assert truth.people == ("0.jpg", "1.jpg", "2.jpg")
 
 
@@ -287,7 +288,7 @@ def test_files(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match="no file"):
         read_predictions(tmp_path / "p.mat", "lsp-pc")
     for name, message in (
-        ("p.txt", "files end in"),
+        ("p.txt", "must end in"),
         ("p.mat", "not a readable MATLAB"),
         ("p.h5", "not a readable HDF5"),
     ):
@@ -304,15 +305,15 @@ def test_files(tmp_path, monkeypatch):
 
 
 def test_people_are_matched_by_name():
-    truth = Truth(POSES[:3], people=("a.jpg", "b.jpg", "c.jpg"))
+    truth = GroundTruth(POSES[:3], people=("a.jpg", "b.jpg", "c.jpg"))
     read = aligned(PoseFile(POSES[[2, 0, 3, 1]], ("x/c.png", "x/a.png", "x/d.png", "x/b.png")), truth)
     same(read, POSES[:3])
-    assert read.notes == ("people matched by name",)
+    assert read.notes == ("subjects matched by name",)
     plain = PoseFile(POSES[:3])
     assert aligned(plain, truth) is plain
     others = PoseFile(POSES[:3], ("1", "2", "3"))
     assert aligned(others, truth) is others
-    with pytest.raises(ValueError, match="2 of 3 people of the truth are not predicted, such as b"):
+    with pytest.raises(ValueError, match="2 of 3 subjects of the ground truth have no prediction, such as b"):
         aligned(PoseFile(POSES[:1], ("a",)), truth)
 
 

@@ -1,4 +1,4 @@
-"""Faults put into the labels of drawn figures are found; clean figures stay unmentioned."""
+"""Faults put into the labels of synthetic figures are found; clean labels raise no findings."""
 
 import json
 import logging
@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from posemachines.__main__ import main
-from posemachines.datasets import PoseDataset, load_people, make_synthetic, write_coco
+from posemachines.datasets import PoseDataset, make_synthetic, write_coco
 from posemachines.labels import validate
+from posemachines.labels.findings import KINDS
 from posemachines.labels.page import write_label_page
 from posemachines.labels.suspicions import body_sizes, exchanged_sides, side_groups
-from posemachines.labels.validation import KINDS
 from posemachines.skeleton import LSP, Skeleton
 from tests.browser import CHROMIUM, Browser
 
@@ -32,7 +32,7 @@ def changed(figures, change, **fields):
     return PoseDataset(figures.photos, joints, figures.skeleton, **fields)
 
 
-def test_clean_figures_are_hardly_ever_mentioned(figures):
+def test_clean_labels_raise_hardly_any_findings(figures):
     found = validate(figures)
     assert found.people().mean() < 0.04, found.summary()
     assert not any(finding.level == "error" for finding in found.findings)
@@ -147,21 +147,21 @@ def test_missing_labels_and_parts_at_one_place(figures):
         joints[:, 13, 2] = 0
         joints[4, 8] = joints[4, 9] = joints[4, 10]
 
-    broken = changed(figures, take, rule="photo")
+    broken = changed(figures, take, crop_rule="photo")
     found = validate(broken)
     assert found.of(0)[0].kind == "no label"
     assert "only 3 of 14" in found.of(1)[0].message
     together = [each for each in found.of(4) if each.kind == "two parts at one place"]
     assert together[0].message == f"{PARTS[8]}, {PARTS[9]} and {PARTS[10]} are labelled at one place"
-    assert [each.message for each in found.findings if each.person is None] == ["nobody has head top labelled"]
+    assert [each.message for each in found.findings if each.person is None] == ["head top is never labelled"]
 
 
-def test_unreadable_photos_are_told_and_the_rest_is_judged(figures, tmp_path):
+def test_unreadable_photos_are_reported_and_the_rest_is_judged(figures, tmp_path):
     files = []
     for number in range(4):
         files.append(tmp_path / f"{number}.png")
         cv2.imwrite(str(files[-1]), figures.photos[number])
-    files[1].write_bytes(b"no picture")
+    files[1].write_bytes(b"no image")
     files[2].unlink()
     found = validate(PoseDataset(files, figures.joints[:4], LSP))
     assert [(each.person, each.kind) for each in found.findings] == [(1, "unreadable photo"), (2, "unreadable photo")]
@@ -174,7 +174,7 @@ def test_given_frames_are_compared_with_the_joints(figures):
     scale[2] *= 7
     scale[3] = np.nan
     centre[4] += 400
-    people = PoseDataset(figures.photos, figures.joints, LSP, rule="given", centre=centre, scale=scale)
+    people = PoseDataset(figures.photos, figures.joints, LSP, crop_rule="given", centre=centre, person_size=scale)
     found = {each.person: each.message for each in validate(people, pictures=False).findings if "frame" in each.kind}
     assert set(found) == {2, 3, 4}
     assert "times as large" in found[2]
@@ -205,7 +205,7 @@ def test_result_object(figures):
     content = json.loads(json.dumps(found.to_dict()))
     assert content["counts"] == found.counts()
     assert content["findings"][0]["level"] == "error"
-    assert f"{content['suspicious']} of 300 people look wrong" in found.summary()
+    assert f"{content['suspicious']} of 300 subjects look wrong" in found.summary()
     with pytest.raises(ValueError, match="no kind swaps; the kinds are"):
         found.people("swaps")
 
@@ -234,7 +234,7 @@ def test_command_prints_and_writes(written, tmp_path, capsys):
     page, file = tmp_path / "labels.html", tmp_path / "labels.out.json"
     assert main([*arguments, "--page", str(page), "--json", str(file), "--show", "1"]) == 1
     out, err = capsys.readouterr()
-    assert "of 40 people look wrong" in out
+    assert "of 40 subjects look wrong" in out
     assert f"3 (<b>3.png): {PARTS[0]} outside the photo" in out
     assert f"wrote {page}" in err
     assert json.loads(file.read_text())["counts"]["outside the photo"] == 1
@@ -251,33 +251,26 @@ def test_command_ends_with_0_where_no_error_is_found(figures, tmp_path, capsys):
     write_coco(tmp_path / "labels.json", PoseDataset([file], figures.joints[:1], LSP))
     arguments = ["validate", "--dataset", "coco", "--annotations", str(tmp_path / "labels.json")]
     assert main([*arguments, "--images", str(tmp_path / "images")]) == 0
-    assert "0 of 1 people look wrong" in capsys.readouterr().out
+    assert "0 of 1 subjects look wrong" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--dataset", "lspet"], "needs root"),
-        (["--dataset", "coco"], "needs annotations"),
+        (["--dataset", "lspet"], "needs --root"),
+        (["--dataset", "coco"], "needs --annotations"),
         (["--dataset", "lspet", "--root", "nowhere"], "nowhere"),
         (["--dataset", "lspet", "--root", ".", "--page", "no/page.html"], "no folder no"),
     ],
 )
-def test_bad_input_is_told_in_one_line(arguments, message, capsys):
+def test_bad_input_is_reported_in_one_line(arguments, message, capsys):
     assert main(["validate", *arguments]) == 2
     err = capsys.readouterr().err
     assert message in err
     assert err.count("\n") == 1
 
 
-def test_people_by_the_name_of_the_format(written):
-    people = load_people("coco", annotations=written / "labels.json", images=written / "images")
-    assert len(people) == 40
-    with pytest.raises(ValueError, match="name must be one of lspet, lsp, flic, mpii, coco, csv; got 'voc'"):
-        load_people("voc")
-
-
-def test_page_shows_those_of_a_kind(figures, tmp_path, caplog):
+def test_page_filters_by_kind(figures, tmp_path, caplog):
     def move(joints):
         joints[3, 0, 0] = 4000
         joints[5, 1, 0] = 4000
@@ -292,9 +285,9 @@ def test_page_shows_those_of_a_kind(figures, tmp_path, caplog):
     path.write_text("older")
     assert write_label_page(found, path) == path
     content = path.read_text(encoding="utf-8")
-    assert "Person 3 " in content
-    assert "no picture" in content
-    assert any("person 5 is shown without a picture" in record.getMessage() for record in caplog.records)
+    assert "Subject 3 " in content
+    assert "no image" in content
+    assert any("subject 5 is shown without an image" in record.getMessage() for record in caplog.records)
     assert content.count("data:image/jpeg") == len({each.person for each in found.findings}) - 1
     with pytest.raises(ValueError, match="most must be positive"):
         write_label_page(found, path, most=0)
@@ -308,9 +301,9 @@ def test_page_shows_those_of_a_kind(figures, tmp_path, caplog):
         people = "[...document.querySelectorAll('.people > li')]"
         shown = f"{people}.filter((each) => each.offsetParent).map((each) => each.innerText)"
         (only,) = browser.run(shown)
-        assert re.match(r"Person 8\b", only)
+        assert re.match(r"Subject 8\b", only)
         browser.run("document.querySelector('input[value=\"\"]').click()")
-        assert len(browser.run(shown)) == content.count("<h2>Person")
+        assert len(browser.run(shown)) == content.count("<h2>Subject")
         assert browser.complaints == []
         assert [address for address in browser.requests if not address.startswith(("data:", "file:", "about:"))] == []
 
@@ -318,5 +311,5 @@ def test_page_shows_those_of_a_kind(figures, tmp_path, caplog):
 def test_page_of_clean_labels(figures, tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     content = write_label_page(validate(figures[:3]), tmp_path / "labels.html").read_text(encoding="utf-8")
-    assert "Nothing looks wrong in the labels of 3 people" in content
+    assert "Nothing looks wrong in the labels of 3 subjects" in content
     assert not caplog.records

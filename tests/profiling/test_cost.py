@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from posemachines import ConvPoseMachine, ConvStage, ForestStage, PoseMachine, SequentialMachine
+from posemachines import ConvPoseMachine, ForestStage, PoseMachine, SequentialMachine
 from posemachines.conv import network_facts
+from posemachines.forest import taps
 from posemachines.profiling import energy
 from posemachines.profiling.cost import (
     Cost,
@@ -50,7 +51,7 @@ def test_descriptions():
 
 
 class Slow:
-    """Takes its time, more so at first, and memory."""
+    """Takes time, more of it in the first call, and memory."""
 
     def __init__(self):
         self.calls = 0
@@ -74,7 +75,7 @@ def test_inference_of_anything_that_predicts():
 
 
 def slow_visits(forest, descriptors):
-    """Comparisons on the ways of all descriptors to their leaves, one at a time."""
+    """Comparisons on the paths of all descriptors to their leaves, one at a time."""
     total = 0
     for descriptor in descriptors:
         for node in forest.roots:
@@ -94,10 +95,12 @@ def test_node_visits_are_those_of_the_descriptors(dots):
     shape = before.shape[2:]
     cells = np.argwhere(np.ones((2, *shape))).astype(np.int32)
     for fitted, previous in ((first, None), (second, before)):
-        codes = fitted.features(some)
+        descriptor = fitted._descriptor()
+        bases, pitch, reach = descriptor.locate(shape)
+        maps = descriptor.pack(fitted.features(some), previous, reach)
         visits = sum(
-            slow_visits(forest, fitted._descriptors(level, codes, previous, cells))
-            for level, forest in enumerate(fitted.forests_)
+            slow_visits(forest, taps.gather(maps, base, pitch, cells))
+            for forest, base in zip(fitted.forests_, bases, strict=True)
         )
         assert visits > 0
         assert fitted.count_operations(some, previous) == {"node_visits": visits / 2}
@@ -106,7 +109,7 @@ def test_node_visits_are_those_of_the_descriptors(dots):
     assert measure_inference(machine, some, repetitions=1)["operations"] == {"node_visits": total}
 
 
-def test_operations_of_views_add_up(dots):
+def test_operations_of_augmented_views_add_up(dots):
     images, joints, skeleton = dots
     machine = PoseMachine(1, stage=ForestStage(n_rounds=1, max_depth=3), skeleton=skeleton).fit(images, joints)
     alone = machine.count_operations(images[:2])["node_visits"]
@@ -118,8 +121,8 @@ def test_operations_of_views_add_up(dots):
 
 def test_multiply_adds_of_a_machine_are_those_of_its_network(dots):
     images, joints, _ = dots
-    machine = ConvPoseMachine(2, stage=ConvStage(epochs=1, device="cpu"), skeleton=SKELETON).fit(images[:8], joints[:8])
-    facts = network_facts(machine.network(), images.shape[1:3])
+    machine = ConvPoseMachine(2, epochs=1, device="cpu", skeleton=SKELETON).fit(images[:8], joints[:8])
+    facts = network_facts(machine.as_network(), images.shape[1:3])
     assert machine.count_operations(images[:2]) == {"multiply_adds": facts.multiply_adds}
 
 
@@ -149,7 +152,7 @@ def test_energy_wraps_around(tmp_path, monkeypatch, no_gpu):
     memory.write_text("60\n")
     assert meter.read() == {"cpu": pytest.approx(1200e-6)}
     package.unlink()
-    assert meter.read() == {"cpu": pytest.approx(1200e-6)}, "a meter that fails keeps what it had"
+    assert meter.read() == {"cpu": pytest.approx(1200e-6)}, "a failing meter keeps its last value"
 
 
 def test_no_meter_no_energy(tmp_path, monkeypatch, no_gpu):
@@ -161,7 +164,7 @@ def test_no_meter_no_energy(tmp_path, monkeypatch, no_gpu):
     assert measure_inference(Slow(), np.zeros((1, 8, 8, 3), np.uint8), repetitions=1)["joules_per_image"] is None
 
 
-def test_energy_of_graphics_processors(tmp_path, monkeypatch):
+def test_energy_of_gpus(tmp_path, monkeypatch):
     readings = {0: iter([5000, 7500]), 1: iter([100, 600])}
     library = SimpleNamespace(
         nvmlInit=lambda: None,
@@ -182,7 +185,7 @@ def test_cost_as_plain_numbers():
     assert cost.to_dict() == plain
 
 
-def test_seconds_of_the_processor_leave_waiting_out():
+def test_cpu_time_excludes_waiting():
     with measured() as cost:
         spin = [threading.Thread(target=sum, args=(range(4_000_000),)) for _ in range(2)]
         for thread in spin:

@@ -25,7 +25,7 @@ def machine(dots, tmp_path):
     skeleton = dots[2]
 
     def make(**options):
-        training = StackedTraining(2, checkpoint=tmp_path / "kept", **options)
+        training = StackedTraining(checkpoint=tmp_path / "kept", **options)
         return SequentialMachine([BreaksOff(), BreaksOff()], skeleton=skeleton, training=training, random_state=0)
 
     BreaksOff.left, BreaksOff.fits = 99, 0
@@ -58,7 +58,7 @@ def test_another_training_is_refused_and_the_files_stay(dots, machine, tmp_path,
     images, joints, _ = dots
     machine().fit(images, joints)
     before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
-    other, shown = (machine(), images[::-1].copy()) if change == "data" else (machine(views=2), images)
+    other, shown = (machine(), images[::-1].copy()) if change == "data" else (machine(n_augmented=2), images)
     with pytest.raises(ValueError, match="other data or with other parameters"):
         other.fit(shown, joints)
     assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from posemachines.forest import ForestStage
+from posemachines.forest.level import LevelTraining
 from posemachines.skeleton import Skeleton
-from posemachines.training.level_checkpoint import LevelCheckpoint
+from posemachines.training.checkpoints import LevelCheckpoint
 
 from ..forest.dots import BODY, make_beliefs, make_pictures, small
 
@@ -32,22 +32,22 @@ def trained(monkeypatch):
     class Trained(list):
         end = None
 
-    levels, fit_level = Trained(), ForestStage._fit_level
+    levels, fit = Trained(), LevelTraining.fit
 
     def fit_or_break(self, level, *arguments):
         if level == levels.end:
             raise BrokenOff
         levels.append(level)
-        return fit_level(self, level, *arguments)
+        return fit(self, level, *arguments)
 
-    monkeypatch.setattr(ForestStage, "_fit_level", fit_or_break)
+    monkeypatch.setattr(LevelTraining, "fit", fit_or_break)
     return levels
 
 
-def break_off(trained, stage, *data, before=2):
+def break_off(trained, stage, *data, path=None, before=2):
     trained.end = before
     with pytest.raises(BrokenOff):
-        stage.fit(*data, skeleton=BODY)
+        stage.fit(*data, skeleton=BODY, checkpoint=path)
     assert trained == list(range(before))
     trained.clear()
     trained.end = None
@@ -65,10 +65,10 @@ def assert_same_state(one, two):
 @pytest.mark.parametrize("later", [False, True])
 def test_a_training_that_was_broken_off_goes_on_to_the_same_stage(path, people, trained, before, later):
     previous = make_beliefs(6, 9) if later else None
-    stage = small(checkpoint=path)
-    break_off(trained, stage, people[0], previous, people[1], before=before)
+    stage = small()
+    break_off(trained, stage, people[0], previous, people[1], path=path, before=before)
     assert path.exists()
-    stage.fit(people[0], previous, people[1], skeleton=BODY)
+    stage.fit(people[0], previous, people[1], skeleton=BODY, checkpoint=path)
     assert trained == list(range(before, 3))
     assert not path.exists()
     whole = small().fit(people[0], previous, people[1], skeleton=BODY)
@@ -78,26 +78,26 @@ def test_a_training_that_was_broken_off_goes_on_to_the_same_stage(path, people, 
 
 
 def test_what_is_broken_off_is_not_fitted(path, people, trained):
-    stage = small(checkpoint=path)
-    break_off(trained, stage, people[0], None, people[1])
+    stage = small()
+    break_off(trained, stage, people[0], None, people[1], path=path)
     with pytest.raises(NotFittedError):
         stage.predict(people[0])
 
 
 def test_a_training_may_be_broken_off_twice(path, people, trained):
-    break_off(trained, small(checkpoint=path), people[0], None, people[1], before=1)
+    break_off(trained, small(), people[0], None, people[1], path=path, before=1)
     trained.end = 2
     with pytest.raises(BrokenOff):
-        small(checkpoint=path).fit(people[0], None, people[1], skeleton=BODY)
+        small().fit(people[0], None, people[1], skeleton=BODY, checkpoint=path)
     assert trained == [1]
     trained.end = None
-    stage = small(checkpoint=path).fit(people[0], None, people[1], skeleton=BODY)
+    stage = small().fit(people[0], None, people[1], skeleton=BODY, checkpoint=path)
     assert trained == [1, 2]
     assert_same_state(stage, small().fit(people[0], None, people[1], skeleton=BODY))
 
 
 def test_the_folder_of_a_checkpoint_is_made_and_left_empty(tmp_path, people):
-    small(checkpoint=tmp_path / "new" / "levels.npz").fit(people[0], None, people[1], skeleton=BODY)
+    small().fit(people[0], None, people[1], skeleton=BODY, checkpoint=tmp_path / "new" / "levels.npz")
     assert list((tmp_path / "new").iterdir()) == []
 
 
@@ -108,8 +108,8 @@ def test_without_a_path_nothing_is_written(tmp_path, people, trained, monkeypatc
 
 
 def test_threads_and_what_only_prediction_reads_may_change(path, people, trained):
-    break_off(trained, small(checkpoint=path), people[0], None, people[1])
-    small(checkpoint=path, n_jobs=2, smoothing=2.0).fit(people[0], None, people[1], skeleton=BODY)
+    break_off(trained, small(), people[0], None, people[1], path=path)
+    small(n_jobs=2, smoothing=2.0).fit(people[0], None, people[1], skeleton=BODY, checkpoint=path)
     assert trained == [2]
 
 
@@ -129,11 +129,11 @@ OTHER = {
 
 @pytest.mark.parametrize("other", OTHER)
 def test_the_checkpoint_of_another_training_is_refused_and_kept(path, people, trained, other):
-    break_off(trained, small(checkpoint=path), people[0], None, people[1])
+    break_off(trained, small(), people[0], None, people[1], path=path)
     written = path.read_bytes()
     stage, images, previous, joints, skeleton = OTHER[other](*people)
     with pytest.raises(ValueError, match="other data or with other parameters"):
-        stage.set_params(checkpoint=path).fit(images, previous, joints, skeleton=skeleton)
+        stage.fit(images, previous, joints, skeleton=skeleton, checkpoint=path)
     assert trained == []
     assert path.read_bytes() == written
 
@@ -159,12 +159,12 @@ def spoil(path, how):
     ["nothing", "text", "cut off", "a flipped bit", "an array alone", "objects", "arrays without a fingerprint"],
 )
 def test_a_damaged_checkpoint_is_refused_and_kept(path, people, trained, how):
-    stage = small(checkpoint=path)
-    break_off(trained, stage, people[0], None, people[1])
+    stage = small()
+    break_off(trained, stage, people[0], None, people[1], path=path)
     spoil(path, how)
     spoiled = path.read_bytes()
     with pytest.raises(ValueError, match=r"levels\.npz is not a checkpoint.*damaged"):
-        stage.fit(people[0], None, people[1], skeleton=BODY)
+        stage.fit(people[0], None, people[1], skeleton=BODY, checkpoint=path)
     assert trained == []
     assert path.read_bytes() == spoiled
 

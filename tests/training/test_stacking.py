@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posemachines import SequentialMachine, StackedTraining
+from posemachines import JointTraining, SequentialMachine, StackedTraining
 from posemachines.training.stacking import predict_in_batches
 from tests.test_stage import ColourStage
 
@@ -38,7 +38,7 @@ def trained(dots):
 
 @pytest.mark.parametrize("folds", [2, 3, 40])
 def test_beliefs_are_out_of_fold(trained, folds):
-    people, log = trained(2, folds=folds)
+    people, log = trained(2, n_folds=folds)
     assert len(log) == folds + 2, "the copies of stage 1, stage 1, stage 2"
     copies, (all_first, none), (all_second, beliefs) = log[:folds], *log[folds:]
     assert none is None
@@ -50,19 +50,19 @@ def test_beliefs_are_out_of_fold(trained, folds):
 
 
 def test_without_stacking_beliefs_are_those_on_training_people(trained):
-    _, log = trained(2, folds=1)
+    _, log = trained(2, n_folds=1)
     assert len(log) == 2
     assert not log[1][1].any()
 
 
 def test_the_last_stage_is_not_copied(trained):
-    assert len(trained(3, folds=2)[1]) == 7
-    assert len(trained(1, folds=2)[1]) == 1
+    assert len(trained(3, n_folds=2)[1]) == 7
+    assert len(trained(1, n_folds=2)[1]) == 1
 
 
 def test_later_stages_see_the_beliefs_of_the_stage_before(dots):
     images, joints, skeleton = dots
-    machine = SequentialMachine([ColourStage()] * 3, skeleton=skeleton, training=StackedTraining(2)).fit(images, joints)
+    machine = SequentialMachine([ColourStage()] * 3, skeleton=skeleton, training=StackedTraining()).fit(images, joints)
     assert [stage.uses_beliefs_ for stage in machine.stages_] == [False, True, True]
 
 
@@ -72,22 +72,34 @@ def test_one_person_and_one_stage_need_no_folds(dots):
     assert machine.predict(images[:1]).shape == (1, 3, 2)
 
 
-def test_a_checkpoint_serves_the_last_stage_alone(dots, tmp_path):
+def test_every_fit_has_a_checkpoint_of_its_own_in_the_folder(dots, tmp_path):
     images, joints, skeleton = dots
     seen = []
 
     class Checkpointed(ColourStage):
-        def __init__(self, stride=4, sharpness=0.02, trust=0.5, checkpoint=None):
-            super().__init__(stride, sharpness, trust)
-            self.checkpoint = checkpoint
-
         def _fit(self, images, previous, joints):
             super()._fit(images, previous, joints)
-            seen.append(self.checkpoint)
+            seen.append(self._checkpoint and self._checkpoint.name)
 
-    stages = [Checkpointed(checkpoint="file")] * 2
-    StackedTraining(2).fit_stages(stages, images, joints, skeleton)
-    assert seen == [None, None, None, "file"]
+    StackedTraining(checkpoint=tmp_path).fit_stages([Checkpointed()] * 2, images, joints, skeleton)
+    assert seen == ["stage1-copy1.part", "stage1-copy2.part", "stage1-whole.part", "stage2-whole.part"]
+    StackedTraining().fit_stages([Checkpointed()], images, joints, skeleton)
+    assert seen[-1] is None
+
+
+def test_settings_of_networks_reach_every_fit(dots, tmp_path):
+    images, joints, skeleton = dots
+    seen = []
+
+    class Trained(ColourStage):
+        def _fit(self, images, previous, joints):
+            super()._fit(images, previous, joints)
+            seen.append((self._training.epochs, self._training.log_dir.name, self.runtime.n_jobs))
+
+    training = StackedTraining(net=JointTraining(epochs=7, log_dir=tmp_path))
+    machine = SequentialMachine([Trained()] * 2, training=training, skeleton=skeleton, n_jobs=2).fit(images, joints)
+    assert seen == [(7, f"stage{name}", 2) for name in ("1-copy1", "1-copy2", "1-whole", "2-whole")]
+    assert not any("_training" in vars(stage) for stage in machine.stages_)
 
 
 def test_a_fold_without_labels_is_refused(dots):

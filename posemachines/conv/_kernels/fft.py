@@ -1,4 +1,4 @@
-"""Convolutions with large kernels by way of their spectra: a tenth of the multiplications, or less."""
+"""Convolutions with large kernels by FFT, which needs a tenth of the multiplications or fewer."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from . import ENABLED
 from .spectra import Axis, Tiling, each, kernel_spectrum, multiply, tripled
 
 __all__ = ["LargeConv2d", "conv2d_fft"]
 
-# What a convolution takes, in multiplications of a direct one; measured with two threads of a processor with AVX-512.
-WEIGHT = 100.0  # a weight of a direct convolution, which is laid out anew each time
-PRODUCT = 1.35  # a multiplication of spectra
-TRANSFORM = 3.0  # a multiplication in a transform
-MOVED = 28.0  # a number of a tile's spectrum that is written or read
-LOADED = 45.0  # a number of the kernels' spectrum
-CALL = 4e5  # the steps, however small they are
+# Costs in units of one multiplication of a direct convolution; measured with two threads of a CPU with AVX-512.
+WEIGHT = 100.0  # per weight of a direct convolution, which is rearranged on each call
+PRODUCT = 1.35  # per multiplication of spectra
+TRANSFORM = 3.0  # per multiplication in a transform
+MOVED = 28.0  # per value of a tile's spectrum that is written or read
+LOADED = 45.0  # per value of the kernels' spectrum
+CALL = 4e5  # per call
 LARGEST_TILE = 36
-OBLONG = 1.5  # largest ratio of a tile's sides
-KEPT = 2  # spectra that a layer keeps, of tiles of different sizes
+OBLONG = 1.5  # largest aspect ratio of a tile
+KEPT = 2  # spectra that a layer caches, for tiles of different sizes
 
 
 class _Convolution(torch.autograd.Function):
-    """The convolution of :func:`conv2d_fft` on given tiles, with the kernels' spectrum where that is at hand."""
+    """The convolution of :func:`conv2d_fft` for a given tiling, optionally with a cached spectrum of the kernels."""
 
     @staticmethod
     def forward(ctx: Any, maps, weight, bias, tiling: Tiling, spectrum=None) -> torch.Tensor:
@@ -39,8 +40,8 @@ class _Convolution(torch.autograd.Function):
         to_triples, padded = tripled(column.tile), tiling.padded(maps)
         kernels = tiling.kernel_pairs(weight) if spectrum is None else spectrum
         convolved = torch.empty((len(maps), n_out, *maps.shape[2:]), memory_format=torch.channels_last)
-        for people, around, inside in tiling.chunks(len(maps), max(n_in, n_out)):
-            pairs = tiling.tile_pairs(padded[people, around])
+        for subjects, around, inside in tiling.chunks(len(maps), max(n_in, n_out)):
+            pairs = tiling.tile_pairs(padded[subjects, around])
             n_tiles = pairs.shape[2] // n_in
             found = pairs.new_empty(len(pairs), len(column.result), n_tiles * n_out)
             for group in tiling.groups(n_tiles, n_in, n_out):
@@ -52,7 +53,7 @@ class _Convolution(torch.autograd.Function):
                 products = multiply(triples, kernel).view(-1, len(column.tile), n_tiles * n_out)
                 each(column.result, products, out=found[group])
             tiles = row.result @ found.view(row.result.shape[1], -1)
-            for cells, place in tiling.cells(tiles, convolved.permute(0, 2, 3, 1)[people, inside]):
+            for cells, place in tiling.cells(tiles, convolved.permute(0, 2, 3, 1)[subjects, inside]):
                 torch.add(cells, 0 if bias is None else bias, out=place)
         return convolved
 
@@ -65,13 +66,13 @@ class _Convolution(torch.autograd.Function):
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         to_triples, padded, kernels = tripled(column.result.t()), tiling.padded(maps), tiling.kernel_pairs(weight)
         sums, kernel_sums = torch.zeros_like(padded) if to_maps else None, torch.zeros_like(kernels)
-        for people, around, inside in tiling.chunks(len(maps), max(n_in, n_out)):
-            pairs = tiling.tile_pairs(padded[people, around])
+        for subjects, around, inside in tiling.chunks(len(maps), max(n_in, n_out)):
+            pairs = tiling.tile_pairs(padded[subjects, around])
             n_tiles = pairs.shape[2] // n_in
             tiles = pairs.new_empty(len(row.result), tiling.columns.step * n_tiles * n_out)
             if not tiling.exact:
                 tiles.zero_()
-            for cells, place in tiling.cells(tiles, gradient.permute(0, 2, 3, 1)[people, inside]):
+            for cells, place in tiling.cells(tiles, gradient.permute(0, 2, 3, 1)[subjects, inside]):
                 cells.copy_(place)
             back = (row.result.t() @ tiles).view(len(pairs), -1, n_tiles * n_out)
             for group in tiling.groups(n_tiles, n_in, n_out):
@@ -84,7 +85,7 @@ class _Convolution(torch.autograd.Function):
                     products = multiply(triples, kernel, sign=-1).view(-1, len(column.tile), n_tiles * n_in)
                     each(column.tile.t(), products, out=pairs[group])
             if sums is not None:
-                tiling.add_up(row.tile.t() @ pairs.view(len(row.tile), -1), sums[people, around])
+                tiling.add_up(row.tile.t() @ pairs.view(len(row.tile), -1), sums[subjects, around])
         return (
             None if sums is None else tiling.middle(sums),
             tiling.kernel_gradient(kernel_sums, weight) if to_weight else None,
@@ -94,12 +95,12 @@ class _Convolution(torch.autograd.Function):
 
 
 def direct_cost(maps: torch.Size, weight: torch.Size) -> float:
-    """What a direct convolution takes."""
+    """Cost of a direct convolution."""
     return (maps[0] * maps[2] * maps[3] + WEIGHT) * math.prod(weight)
 
 
 def fft_cost(maps: torch.Size, weight: torch.Size, tiling: Tiling, cached: bool) -> float:
-    """What a convolution by way of spectra takes, with the kernels' spectrum at hand or without."""
+    """Cost of a convolution by FFT, with or without a cached spectrum of the kernels."""
     (n_out, n_in), (rows, columns) = weight[:2], tiling
     tiles, pairs = maps[0] * rows.number * columns.number, 2 * (rows.tile // 2 + 1)
     triples = pairs // 2 * 3 * columns.tile
@@ -117,7 +118,7 @@ def fft_cost(maps: torch.Size, weight: torch.Size, tiling: Tiling, cached: bool)
 
 @lru_cache(maxsize=1024)
 def best_tiling(maps: torch.Size, weight: torch.Size, cached: bool) -> tuple[Tiling, float]:
-    """The cheapest tiles for maps (N, C, h, w) and kernels (D, C, k, l), and what they take."""
+    """The cheapest tiling for maps (N, C, h, w) and kernels (D, C, k, l), and its cost."""
     axes = []
     for size, kernel in zip(maps[2:], weight[2:], strict=True):
         most = max(LARGEST_TILE, 2 * kernel)
@@ -130,7 +131,7 @@ def best_tiling(maps: torch.Size, weight: torch.Size, cached: bool) -> tuple[Til
 
 
 def conv2d_fft(maps: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """Convolution of stride 1 and 'same' padding by way of spectra; can be differentiated once.
+    """Convolution with stride 1 and 'same' padding by FFT; it can be differentiated once.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ def conv2d_fft(maps: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | No
     Returns
     -------
     float32 tensor of shape (N, D, h, w)
-        As of :func:`torch.nn.functional.conv2d`, in channels-last order.
+        As returned by :func:`torch.nn.functional.conv2d`, in channels-last order.
 
     Raises
     ------
@@ -157,29 +158,30 @@ def conv2d_fft(maps: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | No
 
 
 class LargeConv2d(nn.Conv2d):
-    """Convolution of stride 1 and 'same' padding that takes the faster way: directly, or by way of spectra.
+    """Convolution with stride 1 and 'same' padding that is computed directly or by FFT, whichever is faster.
 
-    State, parameters and first weights are those of :class:`torch.nn.Conv2d`.
+    State, parameters and initial weights are the same as those of :class:`torch.nn.Conv2d`.
 
     Parameters
     ----------
     in_channels, out_channels, size : int
-        Channels in and out, and side of the kernels, which is odd.
+        Input and output channels, and the side of the kernels, which must be odd.
     bias : bool, default=True
 
     Attributes
     ----------
     method : {"auto", "direct", "fft"}
-        "auto" compares :func:`direct_cost` and :func:`fft_cost`, which depend on shapes alone.
+        "auto" compares :func:`direct_cost` and :func:`fft_cost`, which depend only on shapes.
 
     Notes
     -----
-    Spectra are for single precision on a processor; elsewhere, under autocast, and while a network is traced, compiled
-    or exported, the convolution is direct whatever `method` says. What is returned is in channels-last order.
+    FFT is used in single precision on the CPU only. On other devices, under autocast, while a network is traced,
+    compiled or exported, and with ``POSEMACHINES_KERNELS=0``, the convolution is direct regardless of `method`. The
+    result is in channels-last order.
 
-    Without gradients, the kernels' spectrum is kept, as long as the weights stay the same and no gradients are asked
-    for. It takes some 4 times the memory of the weights. Weights that are written through ``weight.data`` change
-    unnoticed; :meth:`forget` makes up for that.
+    In inference the spectrum of the kernels is cached; it takes about four times the memory of the weights. The cache
+    is discarded when the weights change or a gradient is needed. Changes through ``weight.data`` go unnoticed; call
+    :meth:`forget` after them.
     """
 
     def __init__(self, in_channels: int, out_channels: int, size: int, bias: bool = True) -> None:
@@ -187,10 +189,10 @@ class LargeConv2d(nn.Conv2d):
             raise ValueError(f"size must be odd, so that maps keep their size; got {size}")
         super().__init__(in_channels, out_channels, size, padding=size // 2, bias=bias)
         self.method = "auto"
-        self._spectra: dict[tuple[int, int], tuple[torch.Tensor, tuple, torch.Tensor]] = {}  # by the size of the tiles
+        self._spectra: dict[tuple[int, int], tuple[torch.Tensor, tuple, torch.Tensor]] = {}  # by tile size
 
     def forget(self) -> None:
-        """Drop the spectra that are kept."""
+        """Discard cached spectra."""
         self._spectra = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -206,16 +208,16 @@ class LargeConv2d(nn.Conv2d):
         return _Convolution.apply(maps, self.weight, self.bias, tiling, spectrum)
 
     def _tiling(self, maps: torch.Tensor) -> Tiling | None:
-        """Tiles of the spectra; None for a direct convolution."""
+        """Tiling for the FFT; None for a direct convolution."""
         if self.method not in ("auto", "fft"):
             raise ValueError(f"method must be 'auto', 'direct' or 'fft'; got {self.method!r}")
-        if not _spectra_can(maps, self.weight) or maps.dim() != 4 or not maps.numel():
+        if not _fft_applies(maps, self.weight) or maps.dim() != 4 or not maps.numel():
             return None
         tiling, cost = best_tiling(maps.shape, self.weight.shape, not torch.is_grad_enabled())
         return tiling if self.method == "fft" or cost < direct_cost(maps.shape, self.weight.shape) else None
 
     def _spectrum(self, tiling: Tiling) -> torch.Tensor | None:
-        """The kernels' spectrum, made once; None for weights that do not tell when they change."""
+        """Cached spectrum of the kernels; None for inference tensors, whose changes cannot be detected."""
         weight = self.weight
         if weight.is_inference():
             return None
@@ -233,8 +235,10 @@ class LargeConv2d(nn.Conv2d):
         return functional.conv2d(maps, self.weight, self.bias, padding=self.padding)
 
 
-def _spectra_can(maps: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Whether spectra are for these maps, here and now."""
+def _fft_applies(maps: torch.Tensor, weight: torch.Tensor) -> bool:
+    """Whether FFT can be used for these maps, in the current mode of torch."""
+    if not ENABLED:
+        return False
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.onnx.is_in_onnx_export():
         return False
     plain = all(one.dtype == torch.float32 and one.device.type == "cpu" for one in (maps, weight))

@@ -1,8 +1,9 @@
-"""Maps and kernels as spectra of tiles, by matrix products: what :mod:`.fft` convolves with.
+"""Spectra of tiles and kernels, computed by matrix products; used by :mod:`.fft`.
 
-Maps are cut into overlapping tiles (*overlap-save*). Every step is a matrix product, which is what processors are best
-at: the Fourier transforms of all tiles along their rows and columns, one product a frequency, which sums over the
-channels, and the transforms back. Channels lie innermost throughout, so that nothing has to be transposed.
+Maps are cut into overlapping tiles (the *overlap-save* method). Every step is a matrix product, the operation at which
+CPUs are most efficient: the Fourier transforms of all tiles along rows and columns, one product per frequency, which
+sums over the channels, and the inverse transforms. Channels are always the innermost axis, so that nothing needs to be
+transposed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from torch.nn import functional
 
 __all__ = ["Axis", "Tiling", "each", "kernel_spectrum", "multiply", "tripled"]
 
-CHUNK = 2**23  # numbers in the tiles that are worked on at a time: such memory is used again, larger pieces are not
-GROUP = 2**21  # numbers in the spectra that are worked on at a time: about what a processor's cache holds
+CHUNK = 2**23  # values in the tiles that are processed at a time; blocks of this size are reused by the allocator
+GROUP = 2**21  # values in the spectra that are processed at a time; about the size of a CPU cache
 
 
 class Axis(NamedTuple):
@@ -27,9 +28,9 @@ class Axis(NamedTuple):
     Attributes
     ----------
     size, kernel : int
-        Of the maps and of the kernel, in cells.
+        Size of the maps and of the kernel, in cells.
     step : int
-        New cells a tile.
+        Output cells per tile.
     """
 
     size: int
@@ -51,10 +52,10 @@ class Axis(NamedTuple):
 
 
 class Transforms(NamedTuple):
-    """Matrices of one axis: from tiles and from kernels to spectra, and from spectra to the new cells of tiles.
+    """Transform matrices of one axis: from tiles and kernels to spectra, and from spectra to the output cells.
 
-    Complex numbers are pairs of a real and an imaginary part. The real transform of the rows has V = T // 2 + 1
-    frequencies; that of the columns, of pairs, has T'.
+    Complex numbers are pairs of a real and an imaginary part. The real transform along the rows has V = T // 2 + 1
+    frequencies; the complex transform along the columns has T'.
     """
 
     tile: torch.Tensor
@@ -69,7 +70,7 @@ def row_transforms(step: int, kernel: int) -> Transforms:
     frequencies = torch.arange(tile // 2 + 1, dtype=torch.float64)
     angles = 2 * math.pi / tile * frequencies[:, None] * torch.arange(tile)
     forward = torch.stack([angles.cos(), -angles.sin()], 1)
-    # of the frequencies that are left out, the conjugates are there
+    # omitted frequencies are conjugates of the others
     share = torch.where((frequencies == 0) | (2 * frequencies == tile), 1, 2)[:, None, None] / tile
     conjugate = forward * torch.tensor([1, -1])[:, None]
     result = (forward * share).permute(2, 0, 1)[:step]
@@ -89,13 +90,13 @@ def column_transforms(step: int, kernel: int) -> Transforms:
 
 
 def _flat(array: torch.Tensor, n_axes: int) -> torch.Tensor:
-    """The first `n_axes` axes as one and the others as one, in single precision."""
+    """Reshape to a float32 matrix, with the first `n_axes` axes as rows."""
     rows = math.prod(array.shape[:n_axes])
     return array.reshape(rows, -1).float().contiguous()
 
 
 class Tiling(NamedTuple):
-    """How maps are cut: rows and columns of tiles, and the matrices of both."""
+    """How maps are cut into tiles, along rows and columns."""
 
     rows: Axis
     columns: Axis
@@ -110,43 +111,43 @@ class Tiling(NamedTuple):
 
     @property
     def tile(self) -> tuple[int, int]:
-        """Size of the tiles, on which the kernels' spectrum depends."""
+        """Size of a tile, on which the spectrum of the kernels depends."""
         return self.rows.tile, self.columns.tile
 
     @property
     def exact(self) -> bool:
-        """Whether all new cells of the tiles lie in the maps."""
+        """Whether the output cells of all tiles are inside the maps."""
         return all(axis.size % axis.step == 0 for axis in self)
 
     def padded(self, maps: torch.Tensor) -> torch.Tensor:
-        """Maps (N, C, h, w) as (N, h', w', C), with the margin of zeros that tiles reach into."""
+        """Maps (N, C, h, w) as (N, h', w', C), padded with zeros as far as the tiles reach."""
         maps = maps.contiguous(memory_format=torch.channels_last)
         return functional.pad(maps, (*self.columns.padding, *self.rows.padding)).permute(0, 2, 3, 1)
 
     def middle(self, padded: torch.Tensor) -> torch.Tensor:
-        """Padded maps without their margin, (N, C, h, w)."""
+        """Padded maps without their padding, (N, C, h, w)."""
         (top, _), (left, _) = self.rows.padding, self.columns.padding
         return padded[:, top : top + self.rows.size, left : left + self.columns.size].permute(0, 3, 1, 2)
 
     def chunks(self, n: int, width: int) -> Iterator[tuple[slice, slice, slice]]:
-        """What is worked on together: people, their rows of the padded maps and those of the maps."""
+        """Chunks that are processed together: subjects, rows of the padded maps, and rows of the maps."""
         rows, columns = self
         most = max(1, CHUNK // (rows.tile * columns.tile * columns.number * width))  # rows of tiles
-        n_people, n_pieces = max(1, most // rows.number), -(-rows.number // most)
-        for first in range(0, n, n_people):
-            people = slice(first, min(first + n_people, n))
+        n_subjects, n_pieces = max(1, most // rows.number), -(-rows.number // most)
+        for first in range(0, n, n_subjects):
+            subjects = slice(first, min(first + n_subjects, n))
             for piece in range(n_pieces):
                 top, end = (rows.number * edge // n_pieces * rows.step for edge in (piece, piece + 1))
-                yield people, slice(top, end + rows.kernel - 1), slice(top, end)
+                yield subjects, slice(top, end + rows.kernel - 1), slice(top, end)
 
     def windows(self, padded: torch.Tensor) -> torch.Tensor:
-        """Overlapping tiles, seen as (T, T', n, rows, columns, C)."""
+        """View of the overlapping tiles, (T, T', n, rows, columns, C)."""
         rows, columns = self
         windows = padded.unfold(1, rows.tile, rows.step).unfold(2, columns.tile, columns.step)
         return windows.permute(4, 5, 0, 1, 2, 3)
 
     def cells(self, tiles: torch.Tensor, maps: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Where new cells of tiles (step * step' * tiles * C) lie in maps (n, h, w, C): pairs of views on both."""
+        """Pairs of views: output cells in tiles (step * step' * tiles * C), and the same cells in maps (n, h, w, C)."""
         n, height, width, channels = maps.shape
         rows, columns = self
         tiles = tiles.view(rows.step, columns.step, n, -1, columns.number, channels)
@@ -156,12 +157,12 @@ class Tiling(NamedTuple):
                 yield tiles[:high, :wide, :, down, along], blocks
 
     def add_up(self, tiles: torch.Tensor, padded: torch.Tensor) -> None:
-        """Add tiles (T, T' * tiles * C) to the padded maps where :meth:`windows` sees them."""
+        """Add tiles (T, T' * tiles * C) to the padded maps, at the positions of :meth:`windows`."""
         windows = self.windows(padded)
-        tiles, step, beside = tiles.view(windows.shape), self.rows.step, self.columns.step
+        tiles, step, across = tiles.view(windows.shape), self.rows.step, self.columns.step
         for top in range(0, self.rows.tile, step):
-            for left in range(0, self.columns.tile, beside):  # parts that do not overlap
-                part = slice(top, top + step), slice(left, left + beside)
+            for left in range(0, self.columns.tile, across):  # parts that do not overlap
+                part = slice(top, top + step), slice(left, left + across)
                 windows[part].add_(tiles[part])
 
     def tile_pairs(self, padded: torch.Tensor) -> torch.Tensor:
@@ -176,37 +177,37 @@ class Tiling(NamedTuple):
         return pairs.view(len(self.row.kernel) // 2, 2 * self.columns.kernel, -1)
 
     def kernel_gradient(self, pairs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """The gradient of :meth:`kernel_pairs` by the kernels, given that by the pairs."""
+        """Gradient with respect to the kernels, from that with respect to :meth:`kernel_pairs`."""
         flat = self.row.kernel.t() @ pairs.view(len(self.row.kernel), -1)
         return flat.view(self.rows.kernel * self.columns.kernel, -1).t().contiguous().view(weight.shape)
 
     def add_kernels(self, pairs: torch.Tensor, spectrum: torch.Tensor, triples: torch.Tensor) -> None:
-        """Add to the gradient of :meth:`kernel_pairs` what these frequencies have to say.
+        """Add the contribution of some frequencies to the gradient with respect to :meth:`kernel_pairs`.
 
         Parameters
         ----------
         pairs : tensor of shape (V, 2 l, D * C)
         spectrum : tensor of shape (V * T', 2 * tiles, C)
-            Of the tiles.
+            Spectrum of the tiles.
         triples : tensor of shape (V * T', 3, tiles, D)
-            The gradient by the spectrum of the result.
+            Gradient with respect to the spectrum of the result.
         """
         n_tiles, parts = triples.shape[2], triples.flatten(1, 2)
         matrix = self.column.kernel.view(-1, 2, pairs.shape[1])
-        for index, sign in ((0, 1), (1, -1)):  # by the real part of the kernel, and by the imaginary one
+        for index, sign in ((0, 1), (1, -1)):  # with respect to the real and the imaginary part of the kernel
             above = parts[:, (1 - index) * n_tiles : (3 - index) * n_tiles]
             found = torch.bmm(above.transpose(1, 2), spectrum).view(len(pairs), len(matrix), -1)
             pairs.baddbmm_(matrix[:, index].t().expand(len(pairs), -1, -1), found, alpha=sign)
 
     def groups(self, n_tiles: int, n_in: int, n_out: int) -> list[slice]:
-        """Frequencies along the rows that are worked on together."""
+        """Groups of row frequencies that are processed together."""
         n = len(self.row.tile) // 2
         size = max(1, GROUP // (3 * self.columns.tile * max(n_tiles * n_in, n_tiles * n_out, n_in * n_out)))
         return [slice(first, min(first + size, n)) for first in range(0, n, size)]
 
 
 def _parts(size: int, step: int) -> list[tuple[slice, int, slice]]:
-    """Tiles that lie whole inside, and the one that does not: which ones, their new cells, and where these are."""
+    """Complete tiles, and the partial last one: slice of tiles, their output cells, and the slice of the maps."""
     whole, rest = divmod(size, step)
     inside = (slice(0, whole), step, slice(0, whole * step))
     edge = (slice(whole, whole + 1), rest, slice(whole * step, size))
@@ -214,26 +215,26 @@ def _parts(size: int, step: int) -> list[tuple[slice, int, slice]]:
 
 
 def each(matrix: torch.Tensor, batch: torch.Tensor, out: torch.Tensor | None = None) -> torch.Tensor:
-    """The matrix times each matrix of the batch."""
+    """Product of the matrix with each matrix of the batch."""
     return torch.bmm(matrix.expand(len(batch), -1, -1), batch, out=out)
 
 
 def tripled(matrix: torch.Tensor) -> torch.Tensor:
-    """A matrix that writes pairs (2 T', n), made to write what :func:`multiply` reads: (3 T', n)."""
+    """Convert a matrix that outputs pairs (2 T', n) to one that outputs the triples (3 T', n) of :func:`multiply`."""
     real, imaginary = matrix.view(-1, 2, matrix.shape[1]).unbind(1)
     return torch.stack([-imaginary, real, imaginary], 1).flatten(0, 1)
 
 
 def multiply(triples: torch.Tensor, kernel: torch.Tensor, *, sign: int = 1) -> torch.Tensor:
-    """Complex products, frequency by frequency.
+    """Complex product for each frequency.
 
     Parameters
     ----------
     triples : tensor of shape (F, 3, tiles, C)
-        (-imaginary, real, imaginary), so that both factors of `kernel`'s parts lie side by side.
+        (-imaginary, real, imaginary), so that the factors of each part of `kernel` are contiguous.
     kernel : tensor of shape (F, 2, C, D)
     sign : {1, -1}
-        -1 multiplies by the kernel's conjugate.
+        -1 multiplies by the conjugate of the kernel.
 
     Returns
     -------
@@ -246,7 +247,7 @@ def multiply(triples: torch.Tensor, kernel: torch.Tensor, *, sign: int = 1) -> t
 
 
 def kernel_spectrum(weight: torch.Tensor, tiling: Tiling) -> torch.Tensor:
-    """The kernels' spectrum (V, T', 2, C, D)."""
+    """Spectrum of the kernels, (V, T', 2, C, D)."""
     (n_out, n_in), pairs = weight.shape[:2], tiling.kernel_pairs(weight)
     spectrum = weight.new_empty(len(pairs), len(tiling.column.kernel), n_in, n_out)
     for into, one in zip(spectrum, pairs, strict=True):

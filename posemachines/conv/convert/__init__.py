@@ -1,1 +1,1 @@
-"""Networks from and to other formats: Caffe and ONNX."""
+"""Conversion of networks: from and to Caffe, and to ONNX."""

@@ -1,7 +1,7 @@
-"""Caffe's files of weights (`.caffemodel`) and descriptions of nets (`.prototxt`), read and written without Caffe.
+"""Read and write Caffe's weights (`.caffemodel`) and network descriptions (`.prototxt`) without Caffe.
 
-Both are protocol buffers: the first in the wire format, the second as text. Of Caffe's schema the few fields that
-matter here are declared when they are first needed; all others are skipped.
+Both are protocol buffers, in the wire format and as text respectively. Only the few fields of Caffe's schema that are
+needed are declared, on first use; all other fields are skipped.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ..._utils.replacing import replacing
 __all__ = ["CaffeLayer", "Layers", "read_caffemodel", "read_prototxt", "write_caffemodel"]
 
 Layers = Mapping[str, tuple[np.ndarray, "np.ndarray | None"]]
-"""Weight (out, in, rows, columns) and bias (out,) or None of each layer, by its name."""
+"""Weight (out, in, rows, columns) and bias (out,) or None of each layer, by name."""
 
-_MESSAGES = {  # field=number:type, * where it is repeated; packed floats and text are bytes on the wire, and here
+_MESSAGES = {  # field=number:type, with * if repeated; packed floats and text are declared as bytes, like on the wire
     "BlobShape": "dim=1:int64*",
     "BlobProto": "num=1:int64 channels=2:int64 height=3:int64 width=4:int64 data=5:bytes* shape=7:BlobShape "
     "double_data=8:bytes*",
@@ -49,18 +49,18 @@ _LEGACY_CONVOLUTION = 4
 
 
 class CaffeLayer(NamedTuple):
-    """A layer as a `.prototxt` describes it; what its type has no use for is empty or zero.
+    """Description of a layer in a `.prototxt`; fields that do not apply to its type are empty or zero.
 
     Attributes
     ----------
     name, type : str
-        The type as in "Convolution", "Pooling", "Concat".
+        The type is, for example, "Convolution", "Pooling" or "Concat".
     bottoms, tops : tuple of str
-        Names of the maps that go in and come out.
+        Names of the input and output maps.
     num_output : int
-        Maps of a convolution.
+        Number of output maps of a convolution.
     kernel, pad, stride : (int, int)
-        Rows and columns.
+        In rows and columns.
     pool : {"MAX", "AVE", "STOCHASTIC", ""}
     """
 
@@ -76,7 +76,7 @@ class CaffeLayer(NamedTuple):
 
 
 def read_caffemodel(path) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
-    """Weights in a `.caffemodel`, by the names of the layers; layers without weights are left out.
+    """Read the weights in a `.caffemodel`, by layer name; layers without weights are omitted.
 
     Parameters
     ----------
@@ -85,73 +85,75 @@ def read_caffemodel(path) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
     Returns
     -------
     dict of str to (weight, bias)
-        float32 arrays: weight (out, in, rows, columns) where it is a convolution's, bias (out,) or None.
+        float32 arrays: weight, for a convolution (out, in, rows, columns); bias (out,) or None.
 
     Raises
     ------
     ImportError
-        Without protobuf, which ``pip install "posemachines[caffe]"`` brings.
+        If protobuf is not installed: ``pip install "posemachines[caffe]"``.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file is none of Caffe's or broken off, or weights are missing, not finite, or not as many as their shape
-        says.
+        If the file is not a `.caffemodel` or is truncated, or if weights are missing, not finite, or do not match their
+        shape.
     """
     protobuf, stored = _protobuf(), Path(path).read_bytes()
-    origin = f"it has {len(stored)} bytes and begins with {stored[:16]!r}"
+    origin = f"it has {len(stored)} bytes and starts with {stored[:16]!r}"
     try:
         net = protobuf.Net.FromString(stored)
         found = [(_text(layer.name), layer.blobs) for layer in (*net.layer, *net.layers) if len(layer.blobs)]
     except protobuf.DecodeError as error:
-        raise ValueError(f"{path} is no .caffemodel, or the download broke off: {origin} ({error})") from error
+        raise ValueError(f"{path} is not a .caffemodel, or is truncated: {origin} ({error})") from error
     if not found:
-        raise ValueError(f"{path} is no .caffemodel with weights: {origin}, and no layer in it has weights")
+        raise ValueError(f"{path} is not a .caffemodel with weights: {origin}, and none of its layers has weights")
     layers: dict[str, tuple[np.ndarray, np.ndarray | None]] = {}
     for name, blobs in found:
         if name in layers:
-            raise ValueError(f"{path} has weights of two layers {name!r}; expected one")
+            raise ValueError(f"{path} has two layers named {name!r}")
         if len(blobs) > 2:
-            raise ValueError(f"{path}: layer {name!r} has {len(blobs)} arrays; expected weights and perhaps biases")
+            raise ValueError(f"{path}: layer {name!r} has {len(blobs)} arrays; expected weights and optionally biases")
         weight, *bias = (_array(blob, f"{path}: layer {name!r}") for blob in blobs)
         layers[name] = weight, bias[0].reshape(-1) if bias else None
     return layers
 
 
 def _array(blob: Any, where: str) -> np.ndarray:
-    """A blob as a float32 array of its shape."""
+    """Convert a blob to a float32 array."""
     shape = tuple(blob.shape.dim) if blob.HasField("shape") else (blob.num, blob.channels, blob.height, blob.width)
     kind = "<f4" if len(blob.data) else "<f8"
     stored = b"".join(blob.data if len(blob.data) else blob.double_data)
     n_values, rest = divmod(len(stored), np.dtype(kind).itemsize)
     if not stored:
-        raise ValueError(f"{where} has an array of shape {shape} without numbers; expected weights, not a description")
+        raise ValueError(
+            f"{where} has an array of shape {shape} without values; is the file a description instead of weights?"
+        )
     if rest or min(shape, default=1) < 1 or math.prod(shape) != n_values:
-        raise ValueError(f"{where} has {n_values} numbers for an array of shape {shape}; expected {math.prod(shape)}")
+        raise ValueError(f"{where} has {n_values} values for an array of shape {shape}; expected {math.prod(shape)}")
     with np.errstate(over="ignore"):
         values = np.frombuffer(stored, kind).astype(np.float32).reshape(shape)
     if not np.isfinite(values).all():
-        raise ValueError(f"{where} has weights that are infinite or not a number")
+        raise ValueError(f"{where} has weights that are infinite or NaN")
     return values
 
 
 def write_caffemodel(path, layers: Layers, *, legacy: bool = False, double: bool = False) -> None:
-    """Write weights as a `.caffemodel`; Caffe copies them into a net by the names of its layers.
+    """Write weights to a `.caffemodel`, from which Caffe loads them by layer name.
 
     Parameters
     ----------
     path : str or path
-        Written whole or not at all.
+        On failure, an existing file is left unchanged.
     layers : dict of str to (weight, bias)
-        As from :func:`read_caffemodel` or :func:`posemachines.conv.convert.caffe.to_caffe_layers`.
+        As returned by :func:`read_caffemodel` or :func:`posemachines.conv.convert.caffe.to_caffe_layers`.
     legacy : bool, default=False
-        The format before 2015: layers of version 1, arrays of four axes.
+        Use the format from before 2015, with version-1 layers and four-dimensional arrays.
     double : bool, default=False
-        Store float64.
+        Store values as float64.
 
     Raises
     ------
     ImportError
-        Without protobuf, which ``pip install "posemachines[caffe]"`` brings.
+        If protobuf is not installed: ``pip install "posemachines[caffe]"``.
     """
     net = _protobuf().Net(name=b"posemachines")
     for name, arrays in layers.items():
@@ -171,7 +173,7 @@ def write_caffemodel(path, layers: Layers, *, legacy: bool = False, double: bool
 
 
 def read_prototxt(path) -> list[CaffeLayer]:
-    """Layers that a `.prototxt` describes, in its order.
+    """Read the layers described in a `.prototxt`, in order.
 
     Parameters
     ----------
@@ -184,21 +186,21 @@ def read_prototxt(path) -> list[CaffeLayer]:
     Raises
     ------
     ImportError
-        Without protobuf, which ``pip install "posemachines[caffe]"`` brings.
+        If protobuf is not installed: ``pip install "posemachines[caffe]"``.
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If the file describes no net.
+        If the file does not describe a network.
     """
     protobuf = _protobuf()
     net = protobuf.Net()
     try:
         protobuf.parse(Path(path).read_text(encoding="utf-8"), net, allow_unknown_field=True)
     except (protobuf.ParseError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is no .prototxt: {error}") from error
+        raise ValueError(f"{path} is not a .prototxt: {error}") from error
     layers = [*net.layer, *net.layers]
     if not layers:
-        raise ValueError(f"{path} describes no layer; expected the .prototxt of a net, not of a solver")
+        raise ValueError(f"{path} describes no layers; is it the .prototxt of a solver instead of a network?")
     return [_described(layer) for layer in layers]
 
 
@@ -222,7 +224,7 @@ def _described(layer: Any) -> CaffeLayer:
 
 
 def _sides(given: Any, both: str, one: str, default: int) -> tuple[int, int]:
-    """Rows and columns of a kernel, padding or stride, which may be given together or one by one."""
+    """Rows and columns of a kernel, padding or stride, which may be given jointly or separately."""
     if given.HasField(f"{one}_h") or given.HasField(f"{one}_w"):
         return getattr(given, f"{one}_h"), getattr(given, f"{one}_w")
     sizes = list(getattr(given, both)) or [default]
@@ -234,13 +236,13 @@ def _text(name: bytes) -> str:
 
 
 def _label(message: Any, field: str) -> str:
-    """Name of the value of an enumeration."""
+    """Name of an enumeration value."""
     return message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(message, field)].name
 
 
 @cache
 def _protobuf() -> SimpleNamespace:
-    """The message ``Net``, and what is needed to read one."""
+    """The message class ``Net``, and the functions and errors of protobuf for reading it."""
     try:
         from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory, text_format
     except ImportError as error:
@@ -259,7 +261,9 @@ def _protobuf() -> SimpleNamespace:
             field.options.packed = of == "int64" and bool(many)
             if declared != of:
                 field.type_name = f".caffe.{of}"
-    pool = descriptor_pool.DescriptorPool()  # of its own: Caffe itself may have been imported
+    pool = (
+        descriptor_pool.DescriptorPool()
+    )  # separate from the default pool, where Caffe itself may have declared its schema
     pool.AddSerializedFile(schema.SerializeToString())
     net = message_factory.GetMessageClass(pool.FindMessageTypeByName("caffe.NetParameter"))
     return SimpleNamespace(

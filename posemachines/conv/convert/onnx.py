@@ -1,4 +1,4 @@
-"""Networks as ONNX graphs, for runtimes without torch."""
+"""Export of networks to ONNX, for runtimes without torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["export_network"]
 
 
 class _Graph(nn.Module):
-    """uint8 crops (N, H, W, 3) -> beliefs of the last stage, or of all."""
+    """uint8 crops (N, H, W, 3) -> beliefs of the last stage, or of all stages."""
 
     def __init__(self, network: PoseNetwork, only_last: bool) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class _Graph(nn.Module):
 
 
 def export_network(network: PoseNetwork, path: str | Path, *, size: tuple[int, int], stages: str = "last") -> None:
-    """Write a network as an ONNX graph; see :meth:`posemachines.ConvPoseMachine.export_onnx`."""
+    """Export a network to an ONNX file; see :meth:`posemachines.ConvPoseMachine.export_onnx`."""
     if stages not in ("last", "all"):
         raise ValueError(f"stages must be 'last' or 'all'; got {stages!r}")
     stride = network.design.stride
@@ -38,13 +38,13 @@ def export_network(network: PoseNetwork, path: str | Path, *, size: tuple[int, i
     try:
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise ImportError("ONNX graphs need the extra onnx: pip install 'posemachines[onnx]'") from error
+        raise ImportError("ONNX export needs onnxscript: pip install 'posemachines[onnx]'") from error
     graph = _Graph(copy.deepcopy(network).cpu().float().eval(), stages == "last").eval()
     names = ["beliefs"] if stages == "last" else [f"beliefs_{number}" for number in range(1, len(network.heads) + 1)]
     example = torch.zeros(2, *size, 3, dtype=torch.uint8)
     with replacing(path) as temporary, warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter's own, about torch's insides
+        warnings.simplefilter("ignore")  # the exporter warns about internals of torch
         torch.onnx.export(
             graph, (example,), str(temporary), dynamo=True, external_data=False, verbose=False,
-            input_names=["images"], output_names=names, dynamic_shapes={"images": {0: torch.export.Dim("people")}},
+            input_names=["images"], output_names=names, dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
         )  # fmt: skip

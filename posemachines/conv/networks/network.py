@@ -146,9 +146,8 @@ class PoseNetwork(nn.Module):
         """
         stride = self.design.stride
         if self.design.caffe_compatible and (images.shape[2] % stride or images.shape[3] % stride):
-            raise ValueError(
-                f"a caffe_compatible network needs crops whose sides are multiples of {stride}; got {tuple(images.shape[2:])}"
-            )
+            size = tuple(images.shape[2:])
+            raise ValueError(f"a caffe_compatible network needs sides that are multiples of {stride}; got {size}")
         centre = self.centre_map(images.shape[0], (images.shape[2], images.shape[3]), centres, device=images.device)
         trunk_of, staged = self.trunk_of[:n_stages], []
         features = [trunk(images) for trunk in self.trunks[: max(trunk_of) + 1]]

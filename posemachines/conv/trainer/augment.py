@@ -1,4 +1,4 @@
-"""Random crops of a batch: images, previous beliefs and joints moved alike, on the device."""
+"""Augmentation of a batch on the device: images, previous beliefs and joints are transformed together."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ __all__ = ["Motion", "draw_motion", "jitter_colours", "move_beliefs", "move_imag
 
 
 class Motion(NamedTuple):
-    """One affine map a person, crop -> augmented crop, and whether it mirrors.
+    """One affine map per subject, from the crop to the augmented crop.
 
     Attributes
     ----------
     matrix : tensor of shape (N, 2, 3)
         Maps (x, y, 1), in pixels, to the pixels of the augmented crop.
     flipped : bool tensor of shape (N,)
+        Whether the map mirrors the crop.
     """
 
     matrix: torch.Tensor
     flipped: torch.Tensor
 
     def inverse(self) -> torch.Tensor:
-        """The (N, 2, 3) map from the augmented crop back to the crop."""
+        """The (N, 2, 3) maps from the augmented crop back to the crop."""
         linear = torch.linalg.inv(self.matrix[:, :, :2])
         return torch.cat([linear, -linear @ self.matrix[:, :, 2:]], dim=2)
 
@@ -50,7 +51,7 @@ def draw_motion(
     Parameters
     ----------
     n : int
-        People.
+        Number of subjects.
     shape : (H, W)
         Size of the crops, in pixels.
     rotation : float
@@ -58,11 +59,11 @@ def draw_motion(
     scale_jitter : (float, float)
         Smallest and largest scale factor.
     shift : float
-        Largest shift in x and in y, as a share of the shorter side.
+        Largest shift in x and y, as a fraction of the shorter side.
     flip : bool
-        Mirror every other person, by chance.
+        Mirror each crop with a probability of one half.
     generator : torch.Generator
-        Of the CPU, whatever device the batch is on.
+        On the CPU, whatever the device of the batch.
     scale_law : {"log", "linear"}, default="log"
         Whether the logarithm of the factor is uniform, or the factor itself, as published.
 
@@ -88,12 +89,12 @@ def draw_motion(
 
 
 def move_images(images: torch.Tensor, motion: Motion) -> torch.Tensor:
-    """Images (N, 3, H, W) as they look after the motion; zero, that is pixel value 128, outside the crop."""
+    """Images (N, 3, H, W) after the motion; zero (pixel value 128) outside the crop."""
     return _resample(images, motion.inverse(), stride=1)
 
 
 def move_beliefs(beliefs: torch.Tensor, motion: Motion, flip_order: torch.Tensor, *, stride: int) -> torch.Tensor:
-    """Beliefs (N, P+1, h, w) after the motion, left and right parts exchanged where it mirrors.
+    """Beliefs (N, P+1, h, w) after the motion, with left and right parts exchanged in mirrored crops.
 
     Outside the crop the parts are 0 and the background, last, is 1.
     """
@@ -104,7 +105,7 @@ def move_beliefs(beliefs: torch.Tensor, motion: Motion, flip_order: torch.Tensor
 
 
 def move_joints(joints: torch.Tensor, motion: Motion, flip_order: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
-    """Joints (N, P, 3) after the motion; those that leave the (H, W) crop become unlabelled, at (0, 0, 0)."""
+    """Joints (N, P, 3) after the motion; joints that leave the (H, W) crop become unlabelled, (0, 0, 0)."""
     places = joints[..., :2] @ motion.matrix[:, :, :2].mT + motion.matrix[:, None, :, 2]
     largest = places.new_tensor([shape[1] - 0.5, shape[0] - 0.5])
     inside = ((places >= -0.5) & (places <= largest)).all(-1) & (joints[..., 2] > 0)
@@ -113,13 +114,13 @@ def move_joints(joints: torch.Tensor, motion: Motion, flip_order: torch.Tensor, 
 
 
 def jitter_colours(images: torch.Tensor, amount: float, chances: torch.Tensor) -> torch.Tensor:
-    """Images in [-0.5, 0.5] with a random contrast, brightness and gain of each channel.
+    """Images in [-0.5, 0.5] with random contrast, brightness and channel gains.
 
     Parameters
     ----------
     images : tensor of shape (N, 3, H, W)
     amount : float
-        Largest relative change of contrast and of each channel; half of it is the largest change of brightness.
+        Largest relative change of the contrast and of each channel's gain; brightness changes by up to half of it.
     chances : tensor of shape (N, 5, 1, 1)
         Uniform in [0, 1).
     """
@@ -129,7 +130,7 @@ def jitter_colours(images: torch.Tensor, amount: float, chances: torch.Tensor) -
 
 
 def _resample(maps: torch.Tensor, inverse: torch.Tensor, *, stride: int) -> torch.Tensor:
-    """Maps (N, C, h, w) sampled where `inverse`, in pixels, sends each cell; zero outside."""
+    """Maps (N, C, h, w) sampled at the positions to which `inverse`, in pixels, maps each cell; zero outside."""
     height, width = maps.shape[-2:]
     offset = (stride - 1) / 2
     x = torch.arange(width, device=maps.device) * stride + offset

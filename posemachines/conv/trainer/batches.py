@@ -1,7 +1,7 @@
-"""Which people a step trains on, and how they are moved: a function of the seed and the number of the step alone.
+"""Batches of training subjects and their augmentation, as a function of the seed and the step number only.
 
-Nothing is drawn from a running generator. So a training that is continued, one with more workers, and one in several
-processes see the same batches as one that was never broken off.
+No random state is carried from step to step. Training that is resumed, uses more workers, or runs in several processes
+therefore sees the same batches as an uninterrupted training in a single process.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ __all__ = ["Batch", "Batches", "TrainingData"]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """People to train on, and people to watch the training by.
+    """Training subjects and validation subjects.
 
     Attributes
     ----------
     images : uint8 ndarray of shape (N, H, W, 3)
     joints : float32 ndarray of shape (N, P, 3)
     previous : float32 ndarray of shape (N, P+1, h, w) or None
-        Beliefs that the first stage is given.
+        Beliefs that the first stage reads.
     others : float32 ndarray of shape (N, K, P, 3) or None
-        Joints of further people in each crop, whom a first stage is to find, too.
+        Joints of other subjects in each crop; the target of a first stage shows them too.
     watched : uint8 ndarray of shape (M, H, W, 3) or None
-        Images of people who are not trained on.
+        Crops of validation subjects.
     score : callable or None
-        A list of joints (M, P, 2), an entry a stage, -> {name: list of figures, an entry a stage}.
+        Maps the joints (M, P, 2) predicted by each stage to {name: list of values, one per stage}.
     """
 
     images: np.ndarray
@@ -51,7 +51,7 @@ class TrainingData:
 
 
 class Batch(NamedTuple):
-    """People of one forward pass, on the device, moved.
+    """Augmented subjects of one forward pass, on the device.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class Batch(NamedTuple):
     previous : float32 tensor of shape (N, P+1, h, w) or None
     others : float32 tensor of shape (N, K, P, 3) or None
     centres : float32 tensor of shape (N, 2)
-        Where the middle of the crop has moved to.
+        Position of the original crop's centre after the augmentation.
     """
 
     images: torch.Tensor
@@ -84,7 +84,7 @@ class Batches:
         Whether crops may be mirrored.
     seed : int
     world : World
-        Each process takes its share of every batch.
+        The processes among which every batch is divided.
     device : torch.device
     """
 
@@ -97,19 +97,29 @@ class Batches:
         self.flip_order = torch.tensor(flip_order, device=device)
         self.per_epoch = math.ceil(len(data.images) / (settings.batch_size * world.size))
         if len(data.images) // self.per_epoch < world.size:
-            raise ValueError(f"{len(data.images)} people are too few for {world.size} processes; start fewer")
+            raise ValueError(
+                f"{len(data.images)} subjects are too few for {world.size} processes; start fewer processes"
+            )
 
     def generator(self, *numbers: int) -> torch.Generator:
-        """A generator of the CPU that depends on the seed and these numbers alone."""
+        """A CPU generator that depends only on the seed and these numbers."""
         state = np.random.SeedSequence([self.seed, *numbers]).generate_state(1, np.uint64)[0]
         return torch.Generator().manual_seed(int(state >> 1))
 
     def epoch(self, phase: int, epoch: int, start: int = 0) -> Iterator[tuple[int, list[Batch]]]:
-        """Batches number `start` and after of an epoch: the people of each in all processes, and parts of the share."""
+        """Batches of an epoch, from number `start`.
+
+        Yields
+        ------
+        n_subjects : int
+            Size of the batch in all processes.
+        parts : list of Batch
+            The share of this process, in `accumulation_steps` parts.
+        """
         order = torch.randperm(len(self.data.images), generator=self.generator(phase, epoch)).numpy()
-        people = np.array_split(order, self.per_epoch)
+        batches = np.array_split(order, self.per_epoch)
         numbers = ((phase, epoch, index) for index in range(start, self.per_epoch))
-        jobs = ((number, np.sort(people[number[-1]])) for number in numbers)
+        jobs = ((number, np.sort(batches[number[-1]])) for number in numbers)
         workers = self.settings.n_workers
         if not workers:
             for number, group in jobs:
@@ -125,29 +135,28 @@ class Batches:
             for size, job in waiting:
                 yield size, [self._move(*part) for part in job.result()]
 
-    def _gather(self, number: tuple[int, int, int], people: np.ndarray) -> list[tuple]:
-        """Arrays of this process's share of the people, in parts, on their way to the device, and their motions."""
+    def _gather(self, number: tuple[int, int, int], subjects: np.ndarray) -> list[tuple]:
+        """Arrays, motions and colour changes of this process's share of a batch, part by part, on the device."""
         settings, generator = self.settings, self.generator(*number)
         augmentation = settings.augmentation
         motion = draw_motion(
-            len(people), self.data.images.shape[1:3], rotation=augmentation.rotation,
-            scale_jitter=augmentation.scale_jitter,
-            scale_law=augmentation.scale_law, shift=augmentation.shift,
-            flip=augmentation.flip and self.mirrors,
-            generator=generator,
+            len(subjects), self.data.images.shape[1:3], rotation=augmentation.rotation,
+            scale_jitter=augmentation.scale_jitter, scale_law=augmentation.scale_law, shift=augmentation.shift,
+            flip=augmentation.flip and self.mirrors, generator=generator,
         )  # fmt: skip
-        colours = torch.rand(len(people), 5, 1, 1, generator=generator)
-        share = np.array_split(np.arange(len(people)), self.world.size)[self.world.rank]
+        colours = torch.rand(len(subjects), 5, 1, 1, generator=generator)
+        share = np.array_split(np.arange(len(subjects)), self.world.size)[self.world.rank]
         parts = []
         for rows in np.array_split(share, min(settings.accumulation_steps, len(share))):
             arrays = [
-                None if array is None else to_device(array[people[rows]], self.device)
+                None if array is None else to_device(array[subjects[rows]], self.device)
                 for array in (self.data.images, self.data.joints, self.data.previous, self.data.others)
             ]
             parts.append((arrays, Motion(*(one[rows] for one in motion)), colours[rows]))
         return parts
 
     def _move(self, arrays: list, motion: Motion, colours: torch.Tensor) -> Batch:
+        """One part of a batch, augmented."""
         images, joints, previous, others = arrays
         motion = motion.to(self.device)
         shape = images.shape[1], images.shape[2]

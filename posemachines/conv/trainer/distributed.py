@@ -1,4 +1,4 @@
-"""Training in several processes, on one machine or many, as ``torchrun`` starts them."""
+"""Training in several processes that ``torchrun`` starts on one or more machines."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class World(NamedTuple):
     Attributes
     ----------
     rank : int
-        Of this process.
+        Index of this process.
     size : int
         Number of processes.
     local_rank : int
-        Of this process on its machine.
+        Index of this process on its machine.
     """
 
     rank: int = 0
@@ -42,7 +42,7 @@ class World(NamedTuple):
         return tensor
 
     def share(self, content):
-        """What the leading process has, in all of them."""
+        """Send the content of the leading process to all others, and return it."""
         if self.size == 1:
             return content
         box = [content]
@@ -50,26 +50,26 @@ class World(NamedTuple):
         return box[0]
 
     def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """The network as one that averages its gradients over the processes."""
+        """Wrap the network so that its gradients are averaged over the processes."""
         if self.size == 1:
             return network
         ids = [device.index or 0] if device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(network, device_ids=ids)
 
     def without_averaging(self, network: nn.Module):
-        """Context in which a backward pass leaves the gradients of the processes apart."""
+        """Context in which a backward pass does not average the gradients over the processes."""
         return network.no_sync() if isinstance(network, nn.parallel.DistributedDataParallel) else nullcontext()
 
 
 def join_world(*, cuda: bool) -> World:
-    """The world that ``torchrun`` announces in the environment, joined; a world of one without it."""
+    """Join the processes that ``torchrun`` has started; without it, the world is this process alone."""
     if not distributed.is_available():
         return World()
     if not distributed.is_initialized():
         if int(os.environ.get("WORLD_SIZE", "1")) < 2 or "RANK" not in os.environ:
             return World()
         if cuda:
-            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # what is shared goes through this device
+            torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # the default device of `World.share`
         distributed.init_process_group("nccl" if cuda else "gloo")
         atexit.register(_leave)
     return World(distributed.get_rank(), distributed.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))

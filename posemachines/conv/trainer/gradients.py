@@ -1,4 +1,4 @@
-"""How large the gradients of a network's convolutions are."""
+"""Magnitudes of the gradients of a network's convolutions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 __all__ = ["GRADIENT_EDGES", "gradient_magnitudes"]
 
 GRADIENT_EDGES = np.arange(-12.0, 2.01, 0.25)
-"""Edges of the histograms: decimal logarithms of magnitudes. What is smaller or larger counts in the outermost bins."""
+"""Bin edges of the histograms, log10 of the magnitude; the outermost bins also count smaller and larger values."""
 
 
 def gradient_magnitudes(network: nn.Module) -> list[dict]:
@@ -22,9 +22,9 @@ def gradient_magnitudes(network: nn.Module) -> list[dict]:
     Returns
     -------
     list of dict
-        In the order of the network's modules: ``name``, ``std`` (root mean square), ``median`` of the magnitudes,
-        ``zeros`` (share that is exactly 0) and ``histogram``, shares in the bins of `GRADIENT_EDGES` of what is not 0.
-        Convolutions without a gradient are left out.
+        One per convolution, in the order of the network's modules: ``name``, ``std`` (root mean square), ``median`` of
+        the magnitudes, ``zeros`` (fraction of exact zeros) and ``histogram`` (fraction of the other values in each bin
+        of `GRADIENT_EDGES`). Convolutions without a gradient are left out.
     """
     rows = []
     for name, module in network.named_modules():

@@ -1,4 +1,4 @@
-"""What a training writes down: a table, and TensorBoard's events where that is installed."""
+"""The training log: a CSV table, and TensorBoard events if TensorBoard is installed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TABLE = "training.csv"
 
 
 def flat_row(row: dict) -> dict[str, float | int | str]:
-    """An epoch's row with a column for each stage: ``loss_stage1``, ``pck@0.2_stage1``, ..."""
+    """A row of the history with one column per stage: ``loss_stage1``, ``pck@0.2_stage1``, ..."""
     flat: dict[str, float | int | str] = {}
     for name, value in row.items():
-        if name == "gradients":  # a histogram a layer has no place in a table
+        if name == "gradients":  # one histogram per layer does not fit into a table
             continue
         if isinstance(value, list):
             flat |= {f"{name}_stage{number}": one for number, one in enumerate(value, 1)}
@@ -29,13 +29,12 @@ def flat_row(row: dict) -> dict[str, float | int | str]:
 
 
 class TrainingLog:
-    """Rows of a training in a folder.
+    """Log of a training in a folder.
 
     Parameters
     ----------
     folder : path or None
-        None writes nothing. Else ``training.csv``, a line an epoch, is written anew after each epoch, and TensorBoard's
-        event files beside it.
+        Folder for ``training.csv``, with one row per epoch, and TensorBoard's event files. None writes nothing.
     """
 
     def __init__(self, folder: str | Path | None) -> None:
@@ -43,7 +42,7 @@ class TrainingLog:
         self.events = None if folder is None else _event_writer(Path(folder))
 
     def write(self, history: list[dict]) -> None:
-        """Write all rows into the table, and the last one as events."""
+        """Write all rows to the table, and the last one as events."""
         if self.folder is None:
             return
         rows = [flat_row(row) for row in history]
@@ -62,17 +61,17 @@ class TrainingLog:
                     self.events.add_scalar(f"{kind}/stage {stage}" if kind else name, value, rows[-1]["step"])
 
     def close(self) -> None:
-        """Finish the event file."""
+        """Close the event file."""
         if self.events is not None:
             self.events.close()
 
 
 def _event_writer(folder: Path):
-    """TensorBoard's writer, or None where it is not installed."""
+    """TensorBoard's writer, or None if TensorBoard is not installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        logger.info("no TensorBoard events: it is not installed; the table %s is written all the same", folder / TABLE)
+        logger.info("TensorBoard is not installed: only the table %s is written", folder / TABLE)
         return None
     folder.mkdir(parents=True, exist_ok=True)
     return SummaryWriter(str(folder))

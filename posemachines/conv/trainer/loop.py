@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import pickle
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from ..._utils.progress import progress
-from ...beliefs import decode
 from ...stage import Runtime
 from ...training.checkpoints import StepCheckpoint
 from ..devices import choose_device, choose_precision
@@ -25,25 +20,27 @@ from .distributed import join_world
 from .gradients import gradient_magnitudes
 from .log import TrainingLog
 from .optimisers import learning_rate, make_optimiser
+from .resuming import read_checkpoint, training_fingerprint
 from .settings import TrainingSettings
-from .targets import belief_loss, gaussian_targets, normalise, to_device
+from .targets import belief_loss, gaussian_targets
+from .validation import score_validation
 
 __all__ = ["Phase", "TrainingRun"]
 
-LOWEST_PEAK = 0.02  # mean peak of the part maps below which a stage has learned nothing but zeros,
-WINDOW = 100  # over so many steps, the first of which do not count
+LOWEST_PEAK = 0.02  # a stage whose part maps have a lower mean peak predicts nothing but zeros
+WINDOW = 100  # steps over which peaks are averaged; the first window is ignored
 logger = logging.getLogger(__name__)
 
 
 class Phase(NamedTuple):
-    """A part of a training, with an optimiser and a course of the learning rate of its own.
+    """A part of a training, with a new optimiser and learning-rate schedule.
 
     Attributes
     ----------
     name : str
     epochs : int
     trained : tuple of int
-        Stages whose weights change, with the trunks that no earlier stage reads; the others are as they are.
+        Stages whose weights change, with those trunks that no earlier stage reads; all other weights are frozen.
     supervised : tuple of int
         Stages that have a loss.
     """
@@ -55,7 +52,7 @@ class Phase(NamedTuple):
 
 
 class TrainingRun:
-    """One training of a network on people, from the first step to the last.
+    """One training of a network, from the first step to the last.
 
     Parameters
     ----------
@@ -71,15 +68,15 @@ class TrainingRun:
         Whether crops may be mirrored.
     seed : int
     any_seed : bool, default=False
-        Resume from a checkpoint whatever its seed is; otherwise the seeds must agree.
+        Resume from a checkpoint whatever its seed; otherwise the seeds must agree.
 
     Notes
     -----
-    What the stages are held to stands in ``_judge``, which a subclass may replace: it then trains networks that write
-    something else than beliefs.
+    ``_judge`` computes the losses. A subclass that overrides it trains networks that predict something other than
+    beliefs.
     """
 
-    COLLAPSED = "the beliefs of stage %d are all but zero (mean peak %.3f)"  # what a stage does that learns nothing
+    COLLAPSED = "the beliefs of stage %d are almost zero (mean peak %.3f)"  # what is logged of a stage that collapsed
 
     def __init__(
         self, network: PoseNetwork, data: TrainingData, settings: TrainingSettings, phases: Sequence[Phase], *,
@@ -97,39 +94,32 @@ class TrainingRun:
         self.stride = network.design.stride
         self.magnitudes: list[dict] = []
         self.batches = Batches(
-            data,
-            settings,
-            stride=self.stride,
-            flip_order=flip_order,
-            mirrors=mirrors,
-            seed=seed,
-            world=self.world,
+            data, settings, stride=self.stride, flip_order=flip_order, mirrors=mirrors, seed=seed, world=self.world,
             device=device,
-        )
+        )  # fmt: skip
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == torch.float16)
         self.history: list[dict] = []
-        self.step = 0  # of all phases
-        self.phase = self.epoch = self.batch = 0  # where the training is
+        self.step = 0  # counted through all phases
+        self.phase = self.epoch = self.batch = 0  # position of the training
         self.warned: set[int] = set()
         self._clear_sums()
         self.window = torch.zeros(len(network.heads), device=device)
         self.checkpoint = StepCheckpoint(
-            settings.checkpoint, settings.checkpoint_minutes, write=torch.save, read=_read_checkpoint
+            settings.checkpoint, settings.checkpoint_minutes, write=torch.save, read=read_checkpoint
         )
 
     def run(self) -> list[dict]:
-        """Train to the end, from the checkpoint if there is one; the history, a dict an epoch."""
+        """Train to the end, from the checkpoint if there is one, and return the history: one dict per epoch."""
         total = sum(phase.epochs for phase in self.phases) * self.batches.per_epoch
         content = self.checkpoint.load(self._fingerprint()) if self.world.leads else None
         content = self.world.share(content)
         done = 0 if content is None else content["step"]
+        shown = self.runtime.verbose and self.world.leads
         log = TrainingLog(self.settings.log_dir if self.world.leads else None)
         try:
             with (
                 torch.random.fork_rng(devices=self._cuda_devices()),
-                progress(
-                    (), "training", shown=self.runtime.verbose and self.world.leads, total=total, done=done
-                ) as bar,
+                progress((), "training", shown=shown, total=total, done=done) as bar,
             ):
                 for number in range(0 if content is None else content["phase"], len(self.phases)):
                     self._start(number, content)
@@ -141,10 +131,10 @@ class TrainingRun:
         self._finish()
         return self.history
 
-    # -- the course -------------------------------------------------------------------------------------------------
+    # -- phases and epochs ------------------------------------------------------------------------------------------
 
     def _start(self, number: int, content: dict | None) -> None:
-        """Begin a phase, or continue in the middle of it."""
+        """Start a phase, or resume it from the content of a checkpoint."""
         phase = self.phases[number]
         self.phase, self.epoch, self.batch = number, 0, 0
         self._clear_sums()
@@ -162,11 +152,11 @@ class TrainingRun:
             self.sums, self.window = content["sums"].to(self.device), content["window"].to(self.device)
             self.seconds, self.seed = content["seconds"], content["seed"]
             self.batches.seed = self.seed
-            logger.info("continuing from %s after step %d", self.checkpoint.path, self.step)
+            logger.info("resuming from %s after step %d", self.checkpoint.path, self.step)
         self.wrapped = self.world.wrap(self.network, self.device)
 
     def _freeze(self, phase: Phase) -> None:
-        """Only the stages of the phase, and trunks that no earlier stage reads, are to change."""
+        """Freeze everything but the stages of the phase and the trunks that no earlier stage reads."""
         own = [self.network.heads[index] for index in phase.trained]
         for index, trunk in enumerate(self.network.trunks):
             if self.network.trunk_of.index(index) in phase.trained:
@@ -177,16 +167,30 @@ class TrainingRun:
 
     def _run_epoch(self, bar, log: TrainingLog) -> None:
         began = time.monotonic() - self.seconds
-        for n_people, parts in self.batches.epoch(self.phase, self.epoch, self.batch):
-            self._train_on(n_people, parts)
+        for n_subjects, parts in self.batches.epoch(self.phase, self.epoch, self.batch):
+            self._train_on(n_subjects, parts)
             self.batch += 1
             self.step += 1
             bar.update()
             if self.step % WINDOW == 0:
-                self._look_for_collapse()
-            if self.batch < self.batches.per_epoch and self.world.leads and self.checkpoint.is_due():
+                self._warn_of_collapse()
+            if self.batch < self.batches.per_epoch and self._checkpoint_is_due():
                 self.seconds = time.monotonic() - began
                 self._save()
+        row = self._row(began)
+        self.history.append(row)
+        self.epoch, self.batch = self.epoch + 1, 0
+        self._clear_sums()
+        log.write(self.history)
+        text = ", ".join(f"{loss:.3f}" for loss in row["loss"])
+        bar.set_postfix_str(f"loss by stage {text}")
+        n_epochs = sum(phase.epochs for phase in self.phases)
+        logger.info("epoch %d of %d: loss by stage %s (%.1f s)", row["epoch"], n_epochs, text, row["seconds"])
+        if self.epoch < self.phases[self.phase].epochs and self._checkpoint_is_due():
+            self._save()
+
+    def _row(self, began: float) -> dict:
+        """The history's row of the epoch that just ended."""
         means = (self.world.sum(self.sums) / len(self.data.images)).tolist()
         n_stages = max(self.phases[self.phase].supervised) + 1
         row = {
@@ -196,24 +200,17 @@ class TrainingRun:
         }  # fmt: skip
         if self.settings.record_gradients:
             row["gradients"] = self.magnitudes
-        self.history.append(row | self._watch(n_stages))
-        self.epoch, self.batch = self.epoch + 1, 0
-        self._clear_sums()
-        log.write(self.history)
-        text = ", ".join(f"{loss:.3f}" for loss in row["loss"])
-        bar.set_postfix_str(f"loss by stage {text}")
-        n_epochs = sum(phase.epochs for phase in self.phases)
-        logger.info("epoch %d of %d: loss by stage %s (%.1f s)", row["epoch"], n_epochs, text, row["seconds"])
-        if (
-            row["epoch"] < n_epochs
-            and self.world.leads
-            and self.checkpoint.is_due()
-            and self.epoch < self.phases[self.phase].epochs
-        ):
-            self._save()
+        if not self.world.leads:
+            return row
+        return row | score_validation(
+            self.network, self.data, n_stages, batch_size=self.settings.batch_size, device=self.device,
+            precision=self.precision,
+        )  # fmt: skip
 
-    def _train_on(self, n_people: int, parts: list[Batch]) -> None:
-        """One step on a batch of `n_people` in all processes, of which `parts` are this one's share."""
+    # -- one step ---------------------------------------------------------------------------------------------------
+
+    def _train_on(self, n_subjects: int, parts: list[Batch]) -> None:
+        """One step on a batch of `n_subjects` in all processes; `parts` are the share of this process."""
         torch.manual_seed(self.batches.generator(self.phase, self.epoch, self.batch, self.world.rank).initial_seed())
         for group in self.optimiser.param_groups:
             group["lr"] = group["factor"] * self._current_rate(self.batch)
@@ -221,9 +218,9 @@ class TrainingRun:
         for number, part in enumerate(parts, 1):
             if number < len(parts):
                 with self.world.without_averaging(self.wrapped):
-                    self._add_gradients(part, n_people)
+                    self._add_gradients(part, n_subjects)
             else:
-                self._add_gradients(part, n_people)
+                self._add_gradients(part, n_subjects)
         self.scaler.unscale_(self.optimiser)
         if self.settings.record_gradients and self.batch == self.batches.per_epoch - 1:
             self.magnitudes = gradient_magnitudes(self.network)
@@ -233,39 +230,32 @@ class TrainingRun:
         self.scaler.step(self.optimiser)
         self.scaler.update()
 
-    def _add_gradients(self, part: Batch, n_people: int) -> None:
+    def _add_gradients(self, part: Batch, n_subjects: int) -> None:
         supervised = self.phases[self.phase].supervised
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             staged = self.wrapped(part.images, part.previous, part.centres, max(supervised) + 1)
-        losses, peaks = self._judge(staged, part, n_people)
-        # gradients are averaged over the processes, so that each one's share counts as often as there are processes
+        losses, peaks = self._judge(staged, part, n_subjects)
+        # DistributedDataParallel averages gradients over the processes; multiplying by their number gives the sum
         self.scaler.scale(losses[list(supervised)].sum() * self.world.size).backward()
-        self.sums[:, : len(staged)] += torch.stack([losses.detach() * n_people, peaks])
-        self.window[: len(staged)] += peaks / n_people
+        self.sums[:, : len(staged)] += torch.stack([losses.detach() * n_subjects, peaks])
+        self.window[: len(staged)] += peaks / n_subjects
 
-    def _judge(self, staged: list[torch.Tensor], part: Batch, n_people: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of every stage the loss, as a share of a batch of `n_people`, and the peaks, summed over people."""
+    def _judge(self, staged: list[torch.Tensor], part: Batch, n_subjects: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """For each stage, the contribution of `part` to the mean loss of `n_subjects`, and its sum of mean peaks."""
         settings = self.settings
         height, width = staged[0].shape[2:]
-        drawn = {"stride": self.stride, "sigma": settings.sigma_for(self.network.design)}
-        targets = everybody = gaussian_targets(part.joints, (height, width), **drawn)
+        sigma = settings.sigma_for(self.network.design)
+        draw = partial(gaussian_targets, part.joints, (height, width), stride=self.stride, sigma=sigma)
+        targets = first_targets = draw()
         if part.others is not None and part.previous is None:
-            everybody = gaussian_targets(part.joints, (height, width), others=part.others, **drawn)
+            first_targets = draw(others=part.others)
         labelled = part.joints[..., 2] > 0 if settings.mask_unlabelled else None
-        losses = torch.stack(
-            [
-                belief_loss(
-                    beliefs,
-                    targets if index else everybody,
-                    labelled,
-                    foreground_weight=settings.foreground_weight,
-                    n_people=n_people,
-                )
-                for index, beliefs in enumerate(staged)
-            ]
+        loss = partial(
+            belief_loss, labelled=labelled, foreground_weight=settings.foreground_weight, n_subjects=n_subjects
         )
-        peaks = torch.stack([beliefs[:, :-1].detach().amax((2, 3)).mean(1).sum() for beliefs in staged])
-        return losses, peaks
+        losses = [loss(beliefs, targets if index else first_targets) for index, beliefs in enumerate(staged)]
+        peaks = [beliefs[:, :-1].detach().amax((2, 3)).mean(1).sum() for beliefs in staged]
+        return torch.stack(losses), torch.stack(peaks)
 
     def _current_rate(self, batch: int) -> float:
         """Learning rate of a batch of this epoch."""
@@ -276,35 +266,17 @@ class TrainingRun:
         self.sums = torch.zeros(2, len(self.network.heads), device=self.device)
         self.seconds = 0.0
 
-    # -- watching ---------------------------------------------------------------------------------------------------
+    # -- collapsed stages -------------------------------------------------------------------------------------------
 
-    def _watch(self, n_stages: int) -> dict[str, list[float]]:
-        """Figures of the people who are not trained on."""
-        if self.data.watched is None or self.data.score is None or not self.world.leads:
-            return {}
-        modes = [(module, module.training) for module in self.network.modules()]
-        self.network.eval()
-        staged: list[list[np.ndarray]] = [[] for _ in range(n_stages)]
-        with torch.inference_mode():
-            for start in range(0, len(self.data.watched), self.settings.batch_size):
-                images = to_device(self.data.watched[start : start + self.settings.batch_size], self.device)
-                with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-                    beliefs = self.network(normalise(images), None, None, n_stages)
-                for joints, maps in zip(staged, beliefs, strict=True):
-                    joints.append(decode(maps.float().cpu().numpy(), stride=self.stride)[0])
-        for module, mode in modes:
-            module.training = mode
-        return self.data.score([np.concatenate(joints) for joints in staged])
-
-    def _look_for_collapse(self) -> None:
-        """Warn, once a stage, when its beliefs have been all but zero for as many steps as there are in a window."""
+    def _warn_of_collapse(self) -> None:
+        """Warn, once per stage, if its beliefs were almost zero during the last window of steps."""
         peaks = (self.world.sum(self.window.clone()) / WINDOW).tolist()
         self.window.zero_()
         for number in self.phases[self.phase].supervised:
             if peaks[number] < LOWEST_PEAK and number not in self.warned and self.step > WINDOW and self.world.leads:
                 self.warned.add(number)
                 logger.warning(
-                    f"{self.COLLAPSED} after %d steps: it may learn nothing; if that goes on, stop and train with "
+                    f"{self.COLLAPSED} after %d steps: it may learn nothing; if this persists, stop and train with "
                     "another learning_rate, random_state, init or optimiser",
                     number + 1, peaks[number], self.step,
                 )  # fmt: skip
@@ -318,22 +290,21 @@ class TrainingRun:
         for number, peak in enumerate(self.history[-1]["peak"], start=1):
             if peak < LOWEST_PEAK and self.step > WINDOW:
                 logger.warning(
-                    f"{self.COLLAPSED}: it has learned nothing; train for more epochs, with another random_state, or "
-                    "with another learning_rate", number, peak,
+                    f"{self.COLLAPSED}: it has learned nothing; train for more epochs, or with another random_state or "
+                    "learning_rate", number, peak,
                 )  # fmt: skip
 
     # -- checkpoints ------------------------------------------------------------------------------------------------
 
+    def _checkpoint_is_due(self) -> bool:
+        return self.world.leads and self.checkpoint.is_due()
+
     def _fingerprint(self) -> str:
-        """What has to agree for a checkpoint to be continued."""
-        settings = self.settings.that_matter()
-        settings["batch_size"] = self.settings.batch_size * self.world.size
-        data = hashlib.sha256(str(self.data.images.shape).encode())
-        for array in (self.data.images, self.data.joints, self.data.previous, self.data.others):
-            data.update(b"" if array is None else np.ascontiguousarray(array).data)
+        """What must agree before training resumes from a checkpoint."""
         seed = None if self.any_seed else self.seed
-        rest = [data.hexdigest(), self.phases, seed, self.flip_order, self.network.design]
-        return json.dumps([settings, *rest], default=str, sort_keys=True)
+        return training_fingerprint(
+            self.settings, self.world.size, self.data, self.phases, seed, self.flip_order, self.network.design
+        )
 
     def _save(self) -> None:
         names = ("phase", "step", "epoch", "batch", "history", "sums", "window", "seconds", "seed")
@@ -348,13 +319,3 @@ class TrainingRun:
 
     def _cuda_devices(self) -> list[int]:
         return [self.device.index or 0] if self.device.type == "cuda" else []
-
-
-def _read_checkpoint(path: Path) -> dict:
-    """The content of a checkpoint; ValueError if the file is damaged."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        content["fingerprint"]
-    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        raise ValueError(f"the checkpoint {str(path)!r} is damaged ({error}); remove the file") from error
-    return content

@@ -1,4 +1,4 @@
-"""Optimisers and learning rates: modern ones, and those that were published."""
+"""Optimisers and learning-rate schedules, modern and as published."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["OPTIMISERS", "SCHEDULES", "learning_rate", "make_optimiser"]
 
 OPTIMISERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "step", "constant")
-BIAS_RATE = 2.0  # factor of the learning rate of biases, as published
+BIAS_RATE = 2.0  # published multiplier of the learning rate of biases
 
 
 def make_optimiser(network: PoseNetwork, settings, rate: float) -> torch.optim.Optimizer:
-    """Optimiser of the weights of a network that are to be trained.
+    """Optimiser for the weights of a network that are not frozen.
 
-    Weight decay acts on kernels alone. With ``settings.published_rates`` biases learn twice as fast, and first and
-    later stages at the published ratio. Each group of parameters keeps its factor as ``"factor"``.
+    Weight decay applies to kernels only. With ``settings.published_rates``, biases learn twice as fast, and first and
+    later stages at the published ratio. Each parameter group stores its multiplier as ``"factor"``.
     """
     groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
     for name, weight in network.named_parameters():
@@ -48,8 +48,8 @@ def _is_later(network: PoseNetwork, name: str) -> bool:
 def learning_rate(settings, rate: float, step: int, total: int) -> float:
     """Learning rate of a step out of `total`.
 
-    "cosine": a warm-up along a line, then a cosine down to zero. "step": times ``decay`` every ``decay_every`` steps,
-    as published. "constant": always `rate`. The warm-up belongs to all of them.
+    After a linear warm-up: "cosine" decays to zero, "step" multiplies by ``decay`` every ``decay_every`` steps, as
+    published, and "constant" stays at `rate`.
     """
     warm = settings.warm_up * total
     if step < warm:

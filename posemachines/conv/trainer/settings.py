@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -81,9 +82,9 @@ class Augmentation:
     def check(self) -> None:
         """Raise ValueError for values out of range."""
         check_choice("scale_law", self.scale_law, ("log", "linear"))
-        low, high = self.scale_jitter
-        if not 0 < low <= high:
-            raise ValueError(f"scale_jitter must be (smallest, largest), both positive; got {self.scale_jitter}")
+        pair = self.scale_jitter
+        if not (isinstance(pair, Sequence) and len(pair) == 2 and 0 < pair[0] <= pair[1]):
+            raise ValueError(f"scale_jitter must be (smallest, largest), both positive; got {pair!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ class TrainingSettings:
     epochs : int or "auto", default="auto"
         Passes over the training subjects; see :func:`resolve_epochs`.
     batch_size : int, default=16
-        Subjects per step (of each process).
+        Subjects per step and process.
     optimiser : {"adamw", "sgd"}, default="adamw"
     learning_rate : float, optional
         Largest learning rate, reached after the warm-up. Default: 5e-3 (AdamW) or 1e-2 (SGD) for `cpm-lite`, 3e-4 or
@@ -127,9 +128,9 @@ class TrainingSettings:
     record_gradients : bool, default=False
         Add the size of each convolution's gradient in the last step of an epoch to ``history_``.
     checkpoint : path, optional
-        File from which an interrupted training resumes; removed when the training is complete.
+        File from which interrupted training resumes; removed when training is complete.
     checkpoint_minutes : float, default=2
-        Least time between two checkpoints.
+        Minimum time between two checkpoints.
     log_dir : path, optional
         Folder for ``training.csv``, with one row per epoch, and for TensorBoard's events if that is installed.
     """
@@ -168,7 +169,7 @@ class TrainingSettings:
         return DEFAULT_SIGMAS[_kind(design)] if self.sigma is None else self.sigma
 
     def check(self) -> None:
-        """Raise ValueError for settings that cannot be trained with."""
+        """Raise ValueError for settings out of range."""
         check_choice("optimiser", self.optimiser, OPTIMISERS)
         check_choice("schedule", self.schedule, SCHEDULES)
         for name in ("batch_size", "accumulation_steps", "decay_every", "learning_rate", "sigma"):
@@ -177,6 +178,8 @@ class TrainingSettings:
                 raise ValueError(f"{name} must be positive; got {value}")
         if not (isinstance(self.n_workers, int) and self.n_workers >= 0):
             raise ValueError(f"n_workers must be a number of threads, or 0; got {self.n_workers!r}")
+        if not isinstance(self.augmentation, Augmentation):
+            raise ValueError(f"augmentation must be an Augmentation; got {self.augmentation!r}")
         self.augmentation.check()
 
     def that_matter(self) -> dict[str, Any]:

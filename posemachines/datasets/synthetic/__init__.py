@@ -1,4 +1,4 @@
-"""Drawn people: photos with exact joints, made on the spot and repeatable."""
+"""Synthetic photos: drawn people with exact joints, reproducible from a seed."""
 
 from .figures import draw_photos, make_synthetic
 

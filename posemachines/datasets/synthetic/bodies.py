@@ -1,8 +1,8 @@
-"""Painting of one person: limbs, trunk and head, far parts first.
+"""Painting of one person: limbs, trunk and head, from back to front.
 
-A canvas is float32 (3, H, W), RGB in [0, 255]: channels first, so that every operation runs along rows.
-Every part is painted inside its own small window, from the distance of each pixel to the part: that gives smooth edges,
-rounded shading and clothes that turn with the body.
+A canvas is float32 (3, H, W), RGB in [0, 255]; channels come first for fast operations on rows. Each part is painted in
+a small window, by the distance of each pixel from the part, which gives smooth edges, rounded shading and clothes that
+follow the body.
 """
 
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from . import poses as P
 from .brushes import EDGE_BITS
 from .looks import clamp, flat, head_colour, mix, paint_prints
 
-SHADE_REACH = 2.5  # reach of the shade a part throws on the body behind it, in pixels
-SHADE_SLOPE = 0.38 / SHADE_REACH  # share of the light that it takes away, per pixel of closeness
+SHADE_REACH = 2.5  # width of the shade that a part casts on the body behind it, in pixels
+SHADE_SLOPE = 0.38 / SHADE_REACH  # fraction of the light that the shade removes, per pixel towards the part
 
-# Radii in statures: start, middle and end of each limb.
+# Radii of each limb at its start, middle and end, in statures.
 RADII = {
     "upper_arm": (0.033, 0.031, 0.025),
     "forearm": (0.025, 0.026, 0.017),
@@ -31,30 +31,30 @@ RADII = {
     "neck": (0.034, 0.029, 0.030),
     "hair": (0.050, 0.052, 0.030),
 }
-# Trunk outline: height over the hips or over the neck, half width and half depth of each ring, in statures.
+# Outline of the trunk: height above hips or neck, half width and half depth of each ring, in statures.
 PELVIS_RINGS = (-0.045, 0.070, 0.050), (0.000, 0.093, 0.066), (0.085, 0.076, 0.056)
 CHEST_RINGS = (-0.080, 0.090, 0.066), (-0.025, 0.100, 0.052), (0.012, 0.040, 0.034)
 HEAD_AXES = np.array([0.050, 0.071, 0.060])  # half width, height and depth, in statures
 RING_POINTS = 12
-SLACK = 0.12  # how much wider a clothed limb is
+SLACK = 0.12  # by how much clothes widen a limb
 
 
 @dataclass(frozen=True)
 class Light:
-    """Light of a photo: unit direction (x right, y down, z to the camera) towards it, and two strengths."""
+    """Light of a photo: unit vector towards it (x right, y down, z to the camera), ambient and diffuse strength."""
 
     direction: tuple
     ambient: float
     diffuse: float
 
     def shade(self, x, y, z):
-        """Brightness factor of a surface with unit normal (x, y, z)."""
+        """Brightness of a surface with unit normal (x, y, z)."""
         right, down, near = self.direction
         facing = right * x + down * y + near * z
         return self.ambient + self.diffuse * np.maximum(facing, 0.0)
 
     def shade_round(self, side, x, y):
-        """Brightness factor of a cylinder, at places `side` in [-1, 1] along its horizontal unit normal (x, y)."""
+        """Brightness of a cylinder at positions `side` in [-1, 1] across it, along the unit vector (x, y)."""
         right, down, near = (self.diffuse * each for each in self.direction)
         shade = side * side
         np.subtract(1.0, shade, out=shade)
@@ -67,16 +67,16 @@ class Light:
 
 
 class Painter:
-    """Paints bodies of one scale and place on a canvas.
+    """Paints bodies of a given scale and position on a canvas.
 
     Parameters
     ----------
     canvas : float32 ndarray of shape (3, H, W)
-        Changed in place.
+        Modified in place.
     scale : float
-        Pixels in one stature.
+        Pixels per stature.
     origin : array-like of shape (2,)
-        Where the middle of the hips falls, in pixels.
+        Position of the centre of the hips, in pixels.
     light : Light
     """
 
@@ -87,16 +87,16 @@ class Painter:
         self.painted = np.zeros(canvas.shape[1:], np.float32)
 
     def pixels(self, points):
-        """Pixels (..., 2) of points (..., 3) in camera axes."""
+        """Project points (..., 3) in camera axes to pixels (..., 2)."""
         return self.origin + self.scale * points[..., :2] * (1.0, -1.0)
 
     def _pixel(self, point):
-        """Pixel (x, y) of one point, as plain floats."""
+        """Project one point to (x, y) in pixels, as floats."""
         x, y, _ = point.tolist()
         return self._left + self.scale * x, self._top - self.scale * y
 
     def _window(self, lowest, highest):
-        """Slices of the canvas that hold a box of pixels, or None where it is outside; and pixel coordinates inside."""
+        """Slices of the canvas for a box of pixels and the coordinates in it; None if the box is outside."""
         height, width = self.painted.shape
         left, top = max(int(lowest[0]), 0), max(int(lowest[1]), 0)
         right, bottom = min(int(highest[0]) + 2, width), min(int(highest[1]) + 2, height)
@@ -107,9 +107,9 @@ class Painter:
         return (slice(top, bottom), slice(left, right)), x, y
 
     def _blend(self, window, gap, shade, colour, depth):
-        """Lay a part over the canvas; `gap` is the distance to it in pixels, negative inside.
+        """Blend a part into the canvas; `gap` is the distance from the part in pixels, negative inside.
 
-        The body behind it darkens where it is close, by a share `depth` per pixel of closeness.
+        Next to the part, the body behind it is darkened by `depth` per pixel towards the part.
         """
         painted = self.painted[window]
         near = SHADE_REACH - gap
@@ -121,25 +121,25 @@ class Painter:
         self._lay(window, alpha, (1.0 - alpha) * near, shade, colour)
 
     def _lay(self, window, alpha, keep, shade, colour):
-        """Keep a share of what is there and add a share `alpha` of a shaded part."""
+        """Multiply the canvas by `keep` and add the shaded part with opacity `alpha`."""
         patch, painted = self.canvas[(slice(None), *window)], self.painted[window]
         np.maximum(painted, alpha, out=painted)
         patch *= keep
         patch += (alpha * shade) * colour
 
     def limb(self, start, end, radii, skin, cloth=None, covered=0.0):
-        """A rounded, tapered limb, covered by cloth over a share of its length.
+        """Paint a rounded, tapered limb, covered by cloth over part of its length.
 
         Parameters
         ----------
         start, end : ndarray of shape (3,)
-            In camera axes, statures.
+            In camera axes, in statures.
         radii : tuple of 3 floats
-            At the start, the middle and the end, in statures.
+            Radii at the start, middle and end, in statures.
         skin : ndarray of shape (3,)
         cloth : Cloth, optional
         covered : float, default=0.0
-            Share of the length from the start that is cloth.
+            Fraction of the length, from the start, that is covered by cloth.
         """
         (ax, ay), (bx, by) = self._pixel(start), self._pixel(end)
         sizes = [self.scale * radius for radius in radii]
@@ -166,12 +166,12 @@ class Painter:
         gap -= radius
         across /= radius
         shade = self.light.shade_round(clamp(across, -1.0), -uy, ux)
-        t -= t * t  # no shade at the joints, all of it in between
+        t -= t * t  # no shade at the joints, full shade half-way
         t *= 4.0 * SHADE_SLOPE
         self._blend(window, gap, shade, colour, t)
 
     def trunk(self, body, look):
-        """Hips to collar: a silhouette of elliptic rings, with clothes wrapped round an elliptic cylinder."""
+        """Paint the trunk: the silhouette of elliptic rings, with clothes mapped to an elliptic cylinder."""
         rings = self.pixels(_trunk_rings(body, look.build))
         found = self._window(rings.min((0, 1)) - SHADE_REACH, rings.max((0, 1)) + SHADE_REACH)
         if found is None:
@@ -193,7 +193,7 @@ class Painter:
         self._lay(window, alpha, 1.0 - alpha, self.light.shade(normal[0], -normal[1], normal[2]), colour)
 
     def head(self, body, look):
-        """An ellipsoid with a hairline and a face, both fixed to the head and seen from wherever the camera is."""
+        """Paint the head: an ellipsoid with hair and a face, as seen from the camera."""
         cx, cy = self._pixel(body.joints[P.HEAD_TOP] - HEAD_AXES[1] * body.head[:, 1])
         pad = HEAD_AXES.max() * self.scale + SHADE_REACH
         found = self._window((cx - pad, cy - pad), (cx + pad, cy + pad))
@@ -207,7 +207,7 @@ class Painter:
         self._blend(window, gap, self.light.shade(normal[0], -normal[1], normal[2]), colour, SHADE_SLOPE)
 
     def body(self, body, look):
-        """The whole person, far parts first."""
+        """Paint the whole person, from back to front."""
         parts: list[tuple] = [(body.joints[[P.NECK, P.RIGHT_HIP, P.LEFT_HIP]].mean(0)[2], self.trunk, (body, look))]
         parts += [(body.joints[[P.NECK, P.HEAD_TOP]].mean(0)[2] + 0.01, self.head, (body, look))]
         for nearer, start, end, *rest in _limbs(body, look):
@@ -217,7 +217,7 @@ class Painter:
 
 
 def _taper(t, first, middle, last):
-    """Radius at shares t (h, w) of a limb: the parabola through the radii at its start, middle and end."""
+    """Radius at positions t (h, w) in [0, 1]: the parabola through the radii at the start, middle and end."""
     bend = 2.0 * (first + last) - 4.0 * middle
     radius = t * bend
     radius += last - first - bend
@@ -227,7 +227,7 @@ def _taper(t, first, middle, last):
 
 
 def _limbs(body, look):
-    """Every limb as (bias of its depth, start, end, radii, skin, cloth, covered)."""
+    """All limbs, as (depth offset, start, end, radii, skin, cloth, covered)."""
     joints, build = body.joints, look.build
     radii = {name: tuple(build**0.8 * radius for radius in three) for name, three in RADII.items()}
     bald = look.haircut in ("short", "bald", "cap")
@@ -252,7 +252,7 @@ def _limbs(body, look):
 
 
 def _shanks(knee, ankle, radii, look):
-    """The shank: trousers from above, or skin with a sock from below."""
+    """The lower leg: in trousers, or bare with a sock."""
     if look.leg > 1.0 or look.sock_height == 0.0:
         yield -0.004, knee, ankle, radii, look.skin, look.bottom, max(look.leg - 1.0, 0.0)
     else:
@@ -261,7 +261,7 @@ def _shanks(knee, ankle, radii, look):
 
 @cache
 def _ring_points(rings):
-    """Points (rings, 12, 3) of rings of the trunk, in the frame they move with."""
+    """Points (rings, 12, 3) of rings of the trunk, in the axes of the pelvis or chest."""
     turns = np.linspace(0.0, 2.0 * np.pi, RING_POINTS, endpoint=False)
     height, width, depth = np.array(rings).T[..., None]
     return np.stack(np.broadcast_arrays(width * np.cos(turns), height, depth * np.sin(turns)), -1)
@@ -276,12 +276,12 @@ def _trunk_rings(body, build):
 
 
 def _trunk_height(body):
-    """From the middle of the hips to the neck, in statures."""
+    """Distance from the centre of the hips to the neck, in statures."""
     return sqrt(body.joints[P.NECK] @ body.joints[P.NECK])
 
 
 def _upright_axes(body):
-    """Axes (left, up, front) as rows of the cylinder that the clothes of the trunk are wrapped round."""
+    """Axes (left, up, front), as rows, of the cylinder to which the clothes of the trunk are mapped."""
     up = body.joints[P.NECK] / _trunk_height(body)
     left = body.pelvis[:, 0] + body.chest[:, 0]
     left = left - up * (left @ up)
@@ -292,14 +292,14 @@ def _upright_axes(body):
 
 
 def _on_cylinder(x, y, axes, radii):
-    """Where the view rays through (x, y) meet an elliptic cylinder round the second axis.
+    """Intersect the view rays through (x, y) with an elliptic cylinder around the second axis.
 
     Returns
     -------
     position : list of 3 ndarrays
-        Along the three axes, in statures; rays that miss are moved to the outline.
+        Along the three axes, in statures; rays that miss the cylinder are moved to its outline.
     normal : list of 3 ndarrays
-        Unit, in camera axes.
+        Unit vectors in camera axes.
     """
     across = [row[0] * x + row[1] * y for row in axes]
     wide, deep = (np.float32(radius**-2) for radius in radii)
@@ -315,16 +315,16 @@ def _on_cylinder(x, y, axes, radii):
 
 
 def _on_ball(x, y, axes):
-    """Where the view rays through (x, y) meet an ellipsoid; `axes` takes camera axes to those of its unit ball.
+    """Intersect the view rays through (x, y) with an ellipsoid; `axes` maps camera axes to those of its unit ball.
 
     Returns
     -------
     position : list of 3 ndarrays
-        On the unit ball; rays that miss are moved to the outline.
+        On the unit ball; rays that miss the ellipsoid are moved to its outline.
     normal : list of 3 ndarrays
-        Unit, in camera axes.
+        Unit vectors in camera axes.
     outside : ndarray
-        How far the ray passes from the centre, less 1: negative where it meets the ellipsoid.
+        Distance of the ray from the centre of the unit ball, minus 1; negative where the ray hits it.
     """
     across = [row[0] * x + row[1] * y for row in axes]
     depth = axes[:, 2]

@@ -1,4 +1,4 @@
-"""Means of drawing surroundings: stored noise, muted and vivid colours, filled shapes."""
+"""Tools for painting backgrounds: cached noise, random colours and filled shapes."""
 
 from functools import cache
 
@@ -7,13 +7,13 @@ import numpy as np
 
 from .looks import random_colour
 
-NOISE_SIDE = 512  # side of the stored noise, in pixels
+NOISE_SIDE = 512  # side of the cached noise, in pixels
 EDGE_BITS = 4  # fractional bits of the corners of polygons
 
 
 @cache
 def stored_noise():
-    """Stored noise, zero mean and unit deviation: white (S, S, 3), and grainy, cloudy and leafy textures (3, S, S)."""
+    """Noise with zero mean and unit variance: white (S, S, 3), and fine, cloudy and mixed textures (3, S, S)."""
     rng = np.random.default_rng(20160414)
     white = rng.standard_normal((3, NOISE_SIDE, NOISE_SIDE)).astype(np.float32)
     blurred = [cv2.GaussianBlur(white[k], (0, 0), sigma) for k, sigma in enumerate((0.8, 3.0, 16.0))]
@@ -23,7 +23,7 @@ def stored_noise():
 
 
 def cut(noise, height, width, rng):
-    """A random window (height, width, ...) of stored noise, which is repeated where the photo is larger."""
+    """Random window (height, width, ...) of the cached noise, which is tiled for larger photos."""
     rows, columns = -(-height // NOISE_SIDE), -(-width // NOISE_SIDE)
     if rows > 1 or columns > 1:
         noise = np.tile(noise, (rows, columns) + (1,) * (noise.ndim - 2))
@@ -32,27 +32,27 @@ def cut(noise, height, width, rng):
 
 
 def texture_factors(height, width, depth, rng):
-    """Brightness factors (height, width) of a random texture of relative strength `depth`."""
+    """Brightness (height, width) of a random texture with relative strength `depth`."""
     return 1.0 + depth * cut(stored_noise()[1][int(rng.integers(3))], height, width, rng)
 
 
 def tone(rng, red, green, blue, spread=18.0):
-    """A colour near the given one, as a tuple of floats."""
+    """Random colour near the given one, as a tuple of floats."""
     shift, own = rng.normal(0.0, spread), rng.normal(0.0, 0.5 * spread, 3)
     return tuple((np.array([red, green, blue]) + shift + own).clip(5.0, 250.0).tolist())
 
 
 def any_colour(rng):
-    """A random colour of cloth, as a tuple of floats."""
+    """Random colour of cloth, as a tuple of floats."""
     return tuple(random_colour(rng).tolist())
 
 
 def box(image, left, top, right, bottom, colour):
-    """Fill an upright rectangle, in place."""
+    """Fill an axis-aligned rectangle, in place."""
     cv2.rectangle(image, (int(left), int(top)), (int(right), int(bottom)), colour, -1)
 
 
 def polygon(image, points, colour):
-    """Fill a polygon with smooth edges, in place."""
+    """Fill a polygon with anti-aliased edges, in place."""
     corners = (np.asarray(points, float) * 2**EDGE_BITS).round().astype(np.int32)
     cv2.fillPoly(image, [corners], colour, cv2.LINE_AA, EDGE_BITS)

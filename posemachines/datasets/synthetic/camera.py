@@ -1,4 +1,4 @@
-"""What comes between a drawn person and the photo: limb-like things, shadows, occluders, and the camera."""
+"""Everything in a photo besides people and the background: limb-like objects, shadows, occluders and the camera."""
 
 import cv2
 import numpy as np
@@ -8,12 +8,12 @@ from .brushes import box, cut, polygon, stored_noise, texture_factors, tone
 from .looks import random_cloth, random_colour, random_skin
 
 MAX_CAST = 0.12  # relative strength of the strongest colour cast
-MOTION_SHARE = 0.06  # of photos with motion blur
-SHARP_SHARE = 0.35  # of photos without any other blur
+MOTION_SHARE = 0.06  # fraction of photos with motion blur
+SHARP_SHARE = 0.35  # fraction of the other photos without blur
 
 
 def paint_limb_likes(canvas, scale, light, rng):
-    """Branches, pipes and rails as wide, coloured and shaded as limbs, and at times bent like one; in place."""
+    """Paint objects that resemble limbs in width, colour, shading and sometimes shape, in place."""
     height, width = canvas.shape[1:]
     painter = Painter(canvas, scale, (0.0, 0.0), light)
     for _ in range(int(rng.poisson(1.1))):
@@ -30,7 +30,7 @@ def paint_limb_likes(canvas, scale, light, rng):
 
 
 def cast_shadow(canvas, centre, radii, strength):
-    """Darken an ellipse of ground, softly, in place."""
+    """Paint a soft elliptic shadow on the ground, in place."""
     height, width = canvas.shape[1:]
     (cx, cy), (rx, ry) = centre, radii
     top, bottom = max(int(cy - 2 * ry), 0), min(int(cy + 2 * ry) + 1, height)
@@ -42,7 +42,7 @@ def cast_shadow(canvas, centre, radii, strength):
 
 
 def _post(mask, texture, place, size, rng):
-    """One upright or slanting post, round in its shading."""
+    """An upright or slanting round post."""
     slant = rng.normal(0.0, 0.25) * mask.shape[0]
     wide = 0.08 * size * rng.uniform(0.6, 1.6)
     ends = np.array([(place[0] - slant, 0.0), (place[0] + slant, mask.shape[0])])
@@ -52,7 +52,7 @@ def _post(mask, texture, place, size, rng):
 
 
 def _crate(mask, texture, place, size, rng):
-    """A sign or a table top on its posts."""
+    """A sign or table top on posts."""
     wide, tall = size * rng.uniform(0.22, 0.55), size * rng.uniform(0.10, 0.32)
     x, y = place
     for post in ((x,), (x - 0.4 * wide, x + 0.4 * wide))[int(rng.random() < 0.5)]:
@@ -69,7 +69,7 @@ def _crate(mask, texture, place, size, rng):
 def _bush(mask, texture, place, size, rng):
     """A cluster of leaves."""
     spots = rng.normal(0.0, 1.0, (34, 3))
-    spots[:, 1] = 1.6 * np.abs(spots[:, 1]) - 0.7  # most of it below its top
+    spots[:, 1] = 1.6 * np.abs(spots[:, 1]) - 0.7  # mostly below the centre
     spots = spots * (0.085 * size, 0.12 * size, 1.0) + (*place, 0.0)
     for x, y, light in sorted(spots.tolist(), key=lambda spot: -spot[2]):
         leaf = int(size * (0.038 + 0.012 * abs(light)))
@@ -101,15 +101,15 @@ OCCLUDERS = (_post, _crate, _crate, _bush, _bars, _ball)
 
 
 def paint_occluder(canvas, place, size, rng):
-    """Put one thing in front of the person, in place.
+    """Paint a random object in front of the person, in place.
 
     Parameters
     ----------
     canvas : float32 ndarray of shape (3, H, W)
     place : pair of floats
-        What it stands in front of, in pixels.
+        Position that is occluded, in pixels.
     size : float
-        Length of the person, in pixels.
+        Size of the person, in pixels.
     rng : numpy.random.Generator
     """
     height, width = canvas.shape[1:]
@@ -124,7 +124,7 @@ def paint_occluder(canvas, place, size, rng):
 
 
 def _motion_kernel(rng):
-    """Weights (7, 7) of a short straight movement of the camera."""
+    """Kernel (7, 7) of a short linear motion blur."""
     turn, reach = rng.uniform(0.0, np.pi), rng.uniform(1.5, 3.0)
     step = (reach * np.cos(turn), reach * np.sin(turn))
     start, end = (tuple(round(3.0 + sign * each) for each in step) for sign in (-1.0, 1.0))
@@ -134,12 +134,12 @@ def _motion_kernel(rng):
 
 
 def expose(canvas, rng):
-    """The camera: uneven light, colour cast, blur, sensor noise, contrast.
+    """Simulate the camera: uneven light, colour cast, blur, sensor noise and contrast.
 
     Parameters
     ----------
     canvas : float32 ndarray of shape (3, H, W)
-        Used up.
+        Overwritten.
     rng : numpy.random.Generator
 
     Returns

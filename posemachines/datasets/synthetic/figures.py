@@ -1,8 +1,8 @@
-"""Drawn figures: photos of articulated people with exact joints, made on the spot and repeatable.
+"""Synthetic photos of articulated people with exact joints, reproducible from a seed.
 
-A figure is posed in three dimensions, dressed, lit and put into a place with other people and things, some of them in
-front. Left and right limbs look alike, and people face the camera as often as they turn their back, so the parts cannot
-be told from small windows of the photo alone.
+Each person is posed in three dimensions, dressed, lit and placed in a scene with other people and objects, some of them
+in front. Left and right limbs look alike, and people face the camera as often as they turn their back, so parts cannot
+be identified from small windows of the photo alone.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .scenes import paint_background
 
 __all__ = ["draw_photos", "make_synthetic"]
 
-MIN_SIZE = 32  # smallest crop side that still shows a person, in pixels
-PHOTO_SIDES = 1.16, 1.40  # sides of a photo, in crop sides
-PERSON_LENGTH = 0.70, 0.86  # longer side of the box of the joints, in crop sides
-DRAWING_SIZE = 128  # crop side at which places are drawn, in pixels
-MARGIN = 0.07  # room that is kept around the joints, in crop sides
-CUT_SHARE = 0.06  # of people that the edge of the photo may cut off
-CUT_LENGTH = 0.25  # most that it cuts off, as a share of the box of the joints
+MIN_SIZE = 32  # smallest supported side of a crop, in pixels
+PHOTO_SIDES = 1.16, 1.40  # sides of a photo, relative to the crop
+PERSON_LENGTH = 0.70, 0.86  # longer side of the bounding box of the joints, relative to the crop
+DRAWING_SIZE = 128  # side of the crop at which backgrounds are drawn, in pixels
+MARGIN = 0.07  # minimum distance of the joints from the border, relative to the crop
+CUT_SHARE = 0.06  # fraction of people who may be truncated by the border of the photo
+CUT_LENGTH = 0.25  # largest truncated fraction of the bounding box of the joints
 
 
 def make_synthetic(
@@ -37,40 +37,40 @@ def make_synthetic(
     background_people: float = 0.5,
     occlusion: float = 0.4,
 ) -> PoseDataset:
-    """Photos of drawn people, as a data set.
+    """Generate a data set of synthetic photos of people.
 
     Parameters
     ----------
     n : int
-        Number of figures, at least 1; each photo is of one person.
+        Number of photos, each with one labelled person.
     random_state : int, None or numpy.random.Generator, default=0
-        Figure i depends on the seed and on i only, so a longer set begins with a shorter one.
-        None draws a fresh seed; a generator is asked for one.
+        Seed. Photo i depends only on the seed and on i, so a longer data set starts with the photos of a shorter one.
+        With None, the seed is random; a generator is used to draw one.
     size : int, default=128
-        Side of the person crops that the photos are made for, in pixels: a person is 0.70 to 0.86 times as long, the
-        sides of a photo 1.16 to 1.40 times.
+        Side of the crops for which the photos are intended, in pixels. The bounding box of a person is 0.70 to 0.86
+        times as long, the sides of a photo 1.16 to 1.40 times.
     background_people : float, default=0.5
-        Probability of other people in the photo.
+        Probability that there are other people in the photo.
     occlusion : float, default=0.4
-        Probability of things in front of the person.
+        Probability that there are objects in front of the person.
 
     Returns
     -------
     PoseDataset
-        `n` people with the 14 joints of the LSP skeleton, left and right being the person's own.
-        Joints that are hidden by something stay labelled; those outside the photo do not.
+        `n` people with the 14 joints of the LSP skeleton and person-centric left and right. Occluded joints are
+        labelled; joints outside the photo are not.
 
     Raises
     ------
     ValueError
-        If `n` is not a whole number >= 1, `size` is below 32, a probability is outside [0, 1] or the seed is negative.
+        If `n` is not an integer >= 1, `size` is less than 32, a probability is not in [0, 1], or the seed is negative.
 
     Examples
     --------
     >>> from posemachines.datasets import make_synthetic
     >>> people = make_synthetic(100, random_state=0)
     """
-    _check_whole("n", n, 1)
+    _check_integer("n", n, 1)
     photos, joints = draw_photos(n, random_state, size=size, background_people=background_people, occlusion=occlusion)
     return PoseDataset(photos, joints, "lsp", name="synthetic")
 
@@ -83,19 +83,19 @@ def draw_photos(
     background_people: float = 0.5,
     occlusion: float = 0.4,
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Photos of drawn people, as plain arrays.
+    """Generate synthetic photos of people as plain arrays.
 
-    The parameters and the errors are those of `make_synthetic`, except that `n` may be 0.
+    Parameters and errors are the same as for :func:`make_synthetic`, except that `n` may be 0.
 
     Returns
     -------
     photos : list of n uint8 ndarrays of shape (H, W, 3)
-        RGB; the sides differ from photo to photo.
+        RGB, of different sizes.
     joints : float32 ndarray of shape (n, 14, 3)
-        x, y, labelled: 0-based pixels of the photo, pixel centres at integers; visible 0 outside the photo.
+        x, y in pixels of the photo, and labelled, which is 0 outside the photo.
     """
-    _check_whole("n", n, 0)
-    _check_whole("size", size, MIN_SIZE)
+    _check_integer("n", n, 0)
+    _check_integer("size", size, MIN_SIZE)
     _check_probability("background_people", background_people)
     _check_probability("occlusion", occlusion)
     seed = _seed(random_state)
@@ -108,7 +108,7 @@ def draw_photos(
 
 
 def _draw_figure(rng, size, background_people, occlusion):
-    """One photo uint8 (H, W, 3) and its joints (14, 3)."""
+    """Draw one photo, uint8 (H, W, 3), and its joints (14, 3)."""
     height, width = (size * rng.uniform(*PHOTO_SIDES, 2)).astype(int).tolist()
     crowded, covered = (rng.random(2) < (background_people, occlusion)).tolist()
     body = P.sample_body(rng)
@@ -126,7 +126,7 @@ def _draw_figure(rng, size, background_people, occlusion):
     painter.body(body, sample_look(rng))
     points = painter.pixels(body.joints)
     if crowded and rng.random() < 0.14:
-        _paint_beside(canvas, scale, points, light, rng)
+        _paint_neighbour(canvas, scale, points, light, rng)
     if covered:
         for _ in range(1 + int(rng.random() < 0.2)):
             place = points[int(rng.integers(P.N_JOINTS))] + rng.normal(0.0, 0.06 * scale, 2)
@@ -136,7 +136,7 @@ def _draw_figure(rng, size, background_people, occlusion):
 
 
 def _place(body, height, width, size, rng):
-    """Pixels in one stature, and the pixel of the middle of the hips: a person is never quite in the middle."""
+    """Random pixels per stature and position of the hips in pixels, not exactly centred."""
     flat = body.joints[:, :2] * (1.0, -1.0)
     low, high = flat.min(0), flat.max(0)
     scale = size * rng.uniform(*PERSON_LENGTH) / (high - low).max()
@@ -151,7 +151,7 @@ def _place(body, height, width, size, rng):
 
 
 def _sample_light(rng):
-    """Light from above, the side and the front."""
+    """Random light from above, from the side and from the front."""
     right, down, near = rng.normal((0.0, -0.65, 0.9), (0.5, 0.25, 0.15)).tolist()
     length = (right**2 + down**2 + near**2) ** 0.5
     ambient = rng.uniform(0.45, 0.7)
@@ -159,7 +159,7 @@ def _sample_light(rng):
 
 
 def _paint_shadow(painter, body, light, rng):
-    """Shadow on the ground under the lowest parts, to the side away from the light."""
+    """Paint the shadow on the ground below the lowest parts, on the side away from the light."""
     low = body.joints[:, 1].min()
     near = body.joints[body.joints[:, 1] < low + 0.12]
     x, y = painter.pixels(np.array([near[:, 0].mean(), low - 0.03, 0.0])).tolist()
@@ -173,7 +173,7 @@ def _paint_shadow(painter, body, light, rng):
 
 
 def _paint_other(canvas, scale, origin, horizon, light, rng):
-    """Someone smaller behind the person, standing on the ground somewhere."""
+    """Paint a smaller person in the background."""
     body = P.sample_body(rng)
     own = scale * rng.uniform(0.45, 0.9)
     x = origin[0] + (1.0 if rng.random() < 0.5 else -1.0) * rng.uniform(0.12, 0.75) * scale
@@ -183,8 +183,8 @@ def _paint_other(canvas, scale, origin, horizon, light, rng):
     painter.body(body, sample_look(rng))
 
 
-def _paint_beside(canvas, scale, points, light, rng):
-    """Someone close to the camera, beside the person and over part of them."""
+def _paint_neighbour(canvas, scale, points, light, rng):
+    """Paint a person close to the camera, who overlaps the labelled one from the side."""
     body = P.sample_body(rng)
     own = scale * rng.uniform(0.9, 1.2)
     side = 1.0 if rng.random() < 0.5 else -1.0
@@ -195,22 +195,22 @@ def _paint_beside(canvas, scale, points, light, rng):
 
 
 def _seed(random_state):
-    """A whole number >= 0 from what the caller gave."""
+    """Convert `random_state` to an integer seed."""
     if random_state is None:
         random_state = np.random.default_rng()
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**32))
-    _check_whole("random_state", random_state, 0, "None or a numpy.random.Generator, or ")
+    _check_integer("random_state", random_state, 0, "None or a numpy.random.Generator, or ")
     return int(random_state)
 
 
-def _check_whole(name, value, least, others=""):
+def _check_integer(name, value, least, others=""):
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ValueError(
-            f"{name} is {value!r}, expected {others}a whole number >= {least}; pass e.g. {name}={max(least, 1) * 4}"
+            f"{name} is {value!r}, expected {others}an integer >= {least}; pass for example {name}={max(least, 1) * 4}"
         )
 
 
 def _check_probability(name, value):
     if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
-        raise ValueError(f"{name} is {value!r}, expected a probability in [0, 1]; pass e.g. {name}=0.5")
+        raise ValueError(f"{name} is {value!r}, expected a probability in [0, 1]; pass for example {name}=0.5")

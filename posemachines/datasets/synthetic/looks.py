@@ -1,4 +1,4 @@
-"""What people wear and look like: colours, patterned cloth, prints, hair and faces.
+"""Appearance of people: colours, patterned cloth, prints, hair and faces.
 
 Colours are RGB in [0, 255]; patches of colour are float32 (3, h, w), channels first.
 """
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 TILE = 64  # side of a cloth pattern, in texels
-TEXELS = 256.0  # texels of cloth in one stature
+TEXELS = 256.0  # texels of cloth per stature
 N_PATTERNS = 7
 
 SKINS = (
@@ -29,24 +29,24 @@ HAIRLINES = {"short": 0.36, "long": 0.30, "bun": 0.36, "cap": 0.28, "bald": 1.4}
 
 
 def clamp(values, low=0.0, high=1.0):
-    """Limit an array in place and return it; several times faster than clip on small windows."""
+    """Clip an array in place and return it; several times faster than numpy.clip for small arrays."""
     np.maximum(values, low, out=values)
     return np.minimum(values, high, out=values)
 
 
 def flat(colour):
-    """One colour (3,) as a canvas of one pixel (3, 1, 1)."""
+    """Reshape a colour (3,) to (3, 1, 1)."""
     return colour[:, None, None]
 
 
 def mix(colour, weight, paint):
-    """Paint `colour` (3, h, w) in place with one colour (3,), by weights (h, w) in [0, 1]."""
+    """Blend `colour` (3, h, w) in place with the colour `paint` (3,), by weights (h, w) in [0, 1]."""
     colour += weight * (flat(paint) - colour)
 
 
 @dataclass(frozen=True)
 class Cloth:
-    """A patterned cloth: two colours, the index of its pattern and the pattern's scale."""
+    """A patterned cloth: two colours, the index of the pattern and its scale."""
 
     first: np.ndarray
     second: np.ndarray
@@ -54,7 +54,7 @@ class Cloth:
     scale: float
 
     def colour(self, along, across, unit=1.0):
-        """RGB (3, h, w) at two lengths (h, w), of which `unit` make one stature."""
+        """RGB (3, h, w) at coordinates along and across (h, w), with `unit` per stature."""
         step = self.scale * TEXELS / unit
         texel, column = (along * step).astype(np.int32), (across * step).astype(np.int32)
         texel &= TILE - 1
@@ -68,9 +68,9 @@ class Cloth:
 
 @dataclass(frozen=True)
 class Look:
-    """What a person wears and looks like, left and right alike.
+    """Appearance of a person, the same on the left and the right.
 
-    ``sleeve`` and ``leg`` are the covered part of a limb: 0 bare, 1 to the elbow or knee, 2 to the wrist or ankle.
+    ``sleeve`` and ``leg`` say how far a limb is covered: 0 is bare, 1 to the elbow or knee, 2 to the wrist or ankle.
     """
 
     skin: np.ndarray
@@ -109,14 +109,14 @@ def cloth_patterns():
 
 
 def random_colour(rng):
-    """A cloth colour: mostly muted, at times grey, white, black or vivid."""
+    """Random cloth colour: mostly muted, sometimes grey, white, black or vivid."""
     hue, saturation, value, kind = rng.random(4).tolist()
     saturation *= 0.12 if kind < 0.3 else 0.65 if kind < 0.75 else 0.95
     return np.array(hsv_to_rgb(hue, saturation, 0.12 + 0.85 * value), np.float32) * 255
 
 
 def random_cloth(rng, plain=0.55):
-    """A random cloth, plain with probability `plain`."""
+    """Random cloth, plain with probability `plain`."""
     first, is_plain = random_colour(rng), rng.random() < plain
     if is_plain:
         return Cloth(first, first * np.float32(0.8), 0, rng.uniform(0.5, 1.0))
@@ -124,7 +124,7 @@ def random_cloth(rng, plain=0.55):
 
 
 def _between(colours, rng):
-    """A random mix of two neighbouring rows of a table of colours."""
+    """Random mix of two adjacent colours of a table."""
     position = rng.random() * (len(colours) - 1)
     low, high = np.array(colours[int(position) : int(position) + 2], np.float32)
     return low + np.float32(position % 1.0) * (high - low)
@@ -135,12 +135,12 @@ def _pick(rng, names):
 
 
 def random_skin(rng):
-    """A random colour of skin."""
+    """Random skin colour."""
     return _between(SKINS, rng)
 
 
 def sample_look(rng):
-    """A random `Look`."""
+    """Random `Look`."""
     skin = random_skin(rng)
     white = Cloth(np.full(3, 235, np.float32), np.full(3, 205, np.float32), 0, 1.0)
     bare = Cloth(skin, skin * np.float32(0.9), 0, 1.0)
@@ -167,28 +167,28 @@ def sample_look(rng):
 
 
 def paint_prints(colour, look, left, height, front, scale):
-    """Collar and prints of the top, in place; `height` counts from the neck, `scale` is pixels in one stature."""
+    """Paint collar and prints of the top, in place; `height` is above the neck, `scale` in pixels per stature."""
 
     def inside(reach):
         return clamp(reach * scale + 0.5)
 
     facing = (front > 0.0).astype(np.float32)
-    beside = np.abs(left)
-    mix(colour, facing * inside(0.5 * (height + 0.06) - beside), look.skin)
+    off_centre = np.abs(left)
+    mix(colour, facing * inside(0.5 * (height + 0.06) - off_centre), look.skin)
     for kind, side in ((look.chest_print, facing), (look.back_print, 1.0 - facing)):
         if kind == "buttons":
-            mix(colour, side * inside(0.006 - beside), look.print_colour)
+            mix(colour, side * inside(0.006 - off_centre), look.print_colour)
         elif kind == "badge":
             mix(colour, side * inside(0.04 - np.sqrt(left**2 + (height + 0.11) ** 2)), look.print_colour)
         elif kind == "number":
-            bars = np.minimum(0.013 - np.abs(beside - 0.025), 0.045 - np.abs(height + 0.115))
+            bars = np.minimum(0.013 - np.abs(off_centre - 0.025), 0.045 - np.abs(height + 0.115))
             mix(colour, side * inside(bars), look.print_colour)
         elif kind == "band":
             mix(colour, side * inside(0.022 - np.abs(height + 0.12)), look.print_colour)
 
 
 def head_colour(look, left, up, front, pixels):
-    """RGB (3, h, w) of the head's surface, from its coordinates on the unit ball; `pixels` is the ball's radius."""
+    """RGB (3, h, w) of the head, from coordinates on the unit ball; `pixels` is the radius of the head."""
     line = HAIRLINES[look.haircut]
     hair = look.print_colour if look.haircut == "cap" else look.hair
     colour = np.empty((3, *front.shape), np.float32)

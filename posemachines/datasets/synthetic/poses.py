@@ -1,9 +1,8 @@
-"""Articulated people in three dimensions: proportions, pose families, forward kinematics.
+"""Articulated people in three dimensions: proportions, pose families and forward kinematics.
 
-Axes of a body at rest: x to the person's own left, y up, z out of the chest.
-The camera looks along -z with x to its right, so a person with yaw 0 faces it, the left arm on the right
-of the photo.
-Lengths are fractions of the stature, angles in the tables are degrees.
+The axes of a body at rest are x to the person's left, y up and z forward. The camera looks along -z with x to its
+right, so a person with yaw 0 faces the camera and the left arm is on the right of the photo. Lengths are fractions of
+the stature; angles in the tables are in degrees.
 """
 
 from dataclasses import dataclass
@@ -30,8 +29,8 @@ LENGTHS = {
     "chest": 0.180,
     "head": 0.172,
 }
-LENGTH_SPREAD = 0.045  # standard deviation of each length, as a fraction of it
-SHOULDER_LIFT = 0.035  # rise of a shoulder under a fully raised arm, in statures
+LENGTH_SPREAD = 0.045  # relative standard deviation of each length
+SHOULDER_LIFT = 0.035  # rise of the shoulder of a fully raised arm, in statures
 
 TRUNK_ANGLES = ("lean", "roll", "spine", "side", "twist", "nod", "look")
 SIDE_ANGLES = ("hip", "straddle", "hip_turn", "knee", "ankle", "arm", "arm_out", "arm_turn", "elbow")
@@ -50,7 +49,7 @@ _NEUTRAL = {
     "knee": (7, 6), "ankle": (6, 8), "arm": (4, 16), "arm_out": (13, 8), "arm_turn": (15, 25), "elbow": (22, 16),
 }  # fmt: skip
 
-# Share of a family, and its (mean, deviation) where they differ from neutral; two pairs where the sides differ.
+# Frequency of each family, and (mean, deviation) of the angles that are not neutral; two pairs if the sides differ.
 _FAMILIES: dict[str, tuple[int, dict]] = {
     "standing": (14, {}),
     "gesturing": (9, {"arm": ((50, 35), (5, 20)), "arm_out": ((30, 25), (16, 10)), "elbow": ((75, 35), (35, 30))}),
@@ -87,18 +86,18 @@ _FAMILIES: dict[str, tuple[int, dict]] = {
 
 @dataclass(frozen=True)
 class Body:
-    """One posed person in camera axes (x right, y up, z to the camera), in statures.
+    """A posed person, in camera axes (x right, y up, z to the camera) and statures.
 
     Attributes
     ----------
     joints : ndarray of shape (14, 3)
         In the order of the LSP skeleton.
     pelvis, chest, head : ndarray of shape (3, 3)
-        Their axes (left, up, forward) as columns.
+        Axes (left, up, forward), as columns.
     fingers, toes, heels : ndarray of shape (2, 3)
-        Tips of the right and the left hand and foot.
+        Fingertips, toes and heels, right and left.
     lengths : dict
-        Segment lengths by name, both sides alike.
+        Segment lengths by name, the same on both sides.
     """
 
     joints: np.ndarray
@@ -112,7 +111,7 @@ class Body:
 
 
 def _family_table():
-    """Cumulative shares (F,), and means and deviations (F, A) of every angle of `ANGLES`."""
+    """Cumulative frequencies (F,) of the families, and means and deviations (F, A) of all `ANGLES`."""
     shares, means, deviations = [], [], []
     for share, changes in _FAMILIES.values():
         row = []
@@ -129,7 +128,7 @@ def _family_table():
 
 
 def _limit_table():
-    """Lower and upper limits (2, A) of every angle of `ANGLES`."""
+    """Lower and upper limits (2, A) of all `ANGLES`."""
     bases = [name if name in TRUNK_ANGLES else name[:-2] for name in ANGLES]
     return np.array([_LIMITS[base] for base in bases], float).T
 
@@ -154,7 +153,7 @@ def _about_z(degrees):
 
 
 def sample_angles(rng):
-    """Angles of one pose by name, in degrees; the two sides of the family are dealt to left and right at random."""
+    """Random angles of one pose by name, in degrees; the two sides of a family are randomly left or right."""
     family = int(np.searchsorted(_SHARES, rng.random()))
     values = rng.normal(_MEANS[family], _DEVIATIONS[family]).clip(_LOWEST, _HIGHEST).tolist()
     angles = dict(zip(ANGLES, values, strict=True))
@@ -168,20 +167,20 @@ def sample_angles(rng):
 
 
 def sample_yaw(rng):
-    """Direction a person faces, in degrees: 0 towards the camera, 180 away; both equally often, sides less so."""
+    """Random direction of a person in degrees: 0 and 180 (facing and turned away) are more frequent than sideways."""
     if rng.random() < 0.6:
         return rng.normal(0.0, 24.0) + 180.0 * (rng.random() < 0.5)
     return rng.uniform(0.0, 360.0)
 
 
 def sample_lengths(rng):
-    """Segment lengths of one person, in statures."""
+    """Random segment lengths of one person, in statures."""
     factors = np.exp(rng.normal(0.0, LENGTH_SPREAD, len(LENGTHS))).tolist()
     return {name: length * factor for (name, length), factor in zip(LENGTHS.items(), factors, strict=True)}
 
 
 def sample_body(rng):
-    """One person with random proportions, pose and direction.
+    """Generate a person with random proportions, pose and direction.
 
     Parameters
     ----------
@@ -197,15 +196,15 @@ def sample_body(rng):
 
 
 def pose_body(lengths, angles, view):
-    """Forward kinematics from the middle of the hips outwards.
+    """Forward kinematics, from the centre of the hips outwards.
 
     Parameters
     ----------
     lengths : dict
         Segment lengths in statures, with the keys of `LENGTHS`.
     angles : dict
-        Degrees, with the keys of `TRUNK_ANGLES` and those of `SIDE_ANGLES` ending in ``_right`` and ``_left``.
-    side_convention : ndarray of shape (3, 3)
+        In degrees, with the keys of `TRUNK_ANGLES`, and of `SIDE_ANGLES` with the suffixes ``_right`` and ``_left``.
+    view : ndarray of shape (3, 3)
         Rotation of the whole body into camera axes.
 
     Returns
@@ -222,14 +221,14 @@ def pose_body(lengths, angles, view):
     for index, side in enumerate(("right", "left")):
         hip, knee, ankle, toes[index], heels[index] = _pose_leg(lengths, angles, view, side)
         shoulder, elbow, wrist, fingers[index] = _pose_arm(lengths, angles, joints[NECK], chest, side)
-        outwards = 2 * index - 1  # the order runs inwards on the right and outwards on the left
+        outwards = 2 * index - 1  # in LSP order, right limbs go from ankle to hip and left ones from hip to ankle
         joints[RIGHT_HIP + index :: outwards][:3] = hip, knee, ankle
         joints[RIGHT_SHOULDER + index :: outwards][:3] = shoulder, elbow, wrist
     return Body(joints, pelvis, chest, head, fingers, toes, heels, lengths)
 
 
 def _pose_leg(lengths, angles, view, side):
-    """Hip, knee, ankle, toe tip and heel; a leg is posed from the vertical, whatever the trunk leans."""
+    """Hip, knee, ankle, toes and heel; legs are posed relative to the vertical, independently of the trunk."""
     sign = 1.0 if side == "left" else -1.0
     thigh = view @ _about_z(sign * angles[f"straddle_{side}"]) @ _about_x(-angles[f"hip_{side}"])
     thigh = thigh @ _about_y(sign * angles[f"hip_turn_{side}"])
@@ -243,7 +242,7 @@ def _pose_leg(lengths, angles, view, side):
 
 
 def _pose_arm(lengths, angles, neck, chest, side):
-    """Shoulder, elbow, wrist and finger tips; a raised arm lifts its shoulder."""
+    """Shoulder, elbow, wrist and fingertips; a raised arm lifts the shoulder."""
     sign = 1.0 if side == "left" else -1.0
     raised = max(angles[f"arm_out_{side}"], angles[f"arm_{side}"])
     lift = SHOULDER_LIFT * min(max((raised - 50.0) / 110.0, 0.0), 1.0) - 0.022

@@ -1,7 +1,7 @@
-"""Places behind a drawn person: rooms, meadows, streets, arenas and plain clutter.
+"""Backgrounds: rooms, meadows, streets, arenas and clutter.
 
-They are painted with filled shapes on uint8 (H, W, 3) and turned into the float32 (3, H, W) canvas that bodies are
-painted on.
+They are painted with filled shapes on uint8 (H, W, 3), then converted to the float32 (3, H, W) canvas on which bodies
+are painted.
 """
 
 import cv2
@@ -11,7 +11,7 @@ from .brushes import any_colour, box, polygon, texture_factors, tone
 
 
 def _ramp(image, top, bottom, first, last):
-    """Fill rows top to bottom with a vertical run of colour."""
+    """Fill rows from top to bottom with a vertical gradient."""
     top, bottom = max(int(top), 0), min(int(bottom), image.shape[0])
     if bottom > top:
         steps = np.arange(bottom - top)[:, None] / (bottom - top)
@@ -19,7 +19,7 @@ def _ramp(image, top, bottom, first, last):
 
 
 def _rows(image, rng, first, last, counts, paint):
-    """Call `paint` with random (x, y, size) a number of times in `counts`, the far ones (small y) first."""
+    """Call `paint` with random (x, y, size), from back (small y) to front; the number is random, in `counts`."""
     n = int(rng.integers(*counts))
     spots = rng.random((n, 3)) * (image.shape[1], last - first, 1.0) + (0.0, first, 0.0)
     for x, y, size in sorted(spots.tolist(), key=lambda spot: spot[1]):
@@ -27,7 +27,7 @@ def _rows(image, rng, first, last, counts, paint):
 
 
 def _room(image, horizon, rng):
-    """A wall with frames, a window or a cupboard over a floor of boards."""
+    """A wall with pictures, windows and furniture, and a wooden floor."""
     height, width = image.shape[:2]
     wall, floor = tone(rng, 175, 165, 150, 35), tone(rng, 130, 100, 75, 28)
     _ramp(image, 0, horizon, np.array(wall), np.array(wall) * 0.85)
@@ -91,7 +91,7 @@ def _meadow(image, horizon, rng):
 
 
 def _street(image, horizon, rng):
-    """House fronts with rows of windows, lamp posts, cars and paving."""
+    """Houses with rows of windows, lamp posts, cars and pavement."""
     height, width = image.shape[:2]
     _ramp(image, 0, horizon, np.array(tone(rng, 160, 180, 205)), np.array(tone(rng, 205, 205, 205)))
     x = -rng.uniform(0.0, 30.0)
@@ -125,7 +125,7 @@ def _street(image, horizon, rng):
 
 
 def _arena(image, horizon, rng):
-    """A crowd on the stands, a banner, and a floor with coloured lines."""
+    """Stands with a crowd, a banner, and a floor with lines."""
     height, width = image.shape[:2]
     seats = rng.random((int(horizon) // 4 + 2, width // 3 + 2, 4)) * rng.uniform(80.0, 140.0) + rng.uniform(10.0, 60.0)
     seats = 0.4 * seats[..., :3] + 0.6 * seats[..., 3:]
@@ -144,7 +144,7 @@ def _arena(image, horizon, rng):
 
 
 def _clutter(image, horizon, rng):
-    """Polygons of any colour over a two-tone ground."""
+    """Random polygons on a two-tone ground."""
     height, width = image.shape[:2]
     _ramp(image, 0, height, np.array(any_colour(rng)), np.array(any_colour(rng)))
     box(image, 0, horizon, width, height, any_colour(rng))
@@ -154,7 +154,7 @@ def _clutter(image, horizon, rng):
         polygon(image, centre + reach * np.stack([np.cos(turns), np.sin(turns)], 1), any_colour(rng))
 
 
-# Places, each with the depth of its texture; some come up twice as often.
+# Backgrounds and the strength of their textures; some are listed twice, to appear twice as often.
 PLACES = (
     (_room, 0.06),
     (_room, 0.06),
@@ -168,16 +168,16 @@ PLACES = (
 
 
 def paint_background(height, width, horizon, unit, rng):
-    """A place with clutter, textured and at times out of focus.
+    """Paint a random background, textured and sometimes out of focus.
 
     Parameters
     ----------
     height, width : int
-        Of the photo, in pixels.
+        Size of the photo, in pixels.
     horizon : float
-        Row where the ground begins.
+        Row at which the ground begins.
     unit : float
-        Pixels of the photo in one pixel of the drawing: things have a size in the drawing.
+        Pixels of the photo per pixel of the drawing, in which objects have fixed sizes.
     rng : numpy.random.Generator
 
     Returns

@@ -1,4 +1,4 @@
-"""Plain numpy twins of the loops in :mod:`._context`: the same names, arguments and results, slowly."""
+"""Slow numpy twins of the loops in :mod:`.context`, with the same names, arguments and results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SLACK = 16
 
 
 def find_peaks(beliefs, n_peaks, radius):
-    """Twin of :func:`._context.find_peaks`."""
+    """Twin of :func:`.context.find_peaks`."""
     n, n_parts, height, width = beliefs.shape
     beliefs = beliefs.reshape(n * n_parts, height, width).copy()
     rows, columns = np.mgrid[:height, :width]
@@ -33,7 +33,7 @@ def _code(values):
 
 
 def offset_codes(peaks, distances, angles):
-    """Twin of :func:`._context.offset_codes`."""
+    """Twin of :func:`.context.offset_codes`."""
     n, n_maps, n_peaks, _ = peaks.shape
     height, width = np.array(distances.shape) // 2 + 1
     rows, columns = np.mgrid[:height, :width]
@@ -45,7 +45,7 @@ def offset_codes(peaks, distances, angles):
 
 
 def smooth(beliefs, weights):
-    """Twin of :func:`._context.smooth`."""
+    """Twin of :func:`.context.smooth`."""
     smoothed = beliefs
     for axis in (2, 3):
         place, last = np.arange(beliefs.shape[axis]), beliefs.shape[axis] - 1
@@ -58,7 +58,7 @@ def smooth(beliefs, weights):
 
 
 def pack(images, beliefs, dense, fill, reach):
-    """Twin of :func:`._context.pack`."""
+    """Twin of :func:`.context.pack`."""
     n = len(images)
     codes = np.concatenate([images, _code(beliefs)], 1)
     sides = ((0, 0), (reach, reach), (reach, reach))
@@ -73,6 +73,6 @@ def pack(images, beliefs, dense, fill, reach):
     return np.concatenate([*rows, np.zeros((n, SLACK), np.uint8)], 1)
 
 
-def gather(packed, base, people, places):
-    """Twin of :func:`._context.gather`."""
-    return packed[people, base[:, None] + places]
+def gather(packed, base, subjects, places):
+    """Twin of :func:`.context.gather`."""
+    return packed[subjects, base[:, None] + places]

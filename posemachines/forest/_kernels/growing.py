@@ -1,4 +1,4 @@
-"""The compiled loops that grow trees on codes; :mod:`._growing_twins` grows the same trees in numpy."""
+"""Compiled loops that grow trees on codes; :mod:`.growing_twins` grows the same trees in numpy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .lanes import LANES, add_lanes
 
 __all__ = ["grow"]
 
-_loop = njit(cache=True, nogil=True, error_model="numpy")  # empty sides divide by zero: never better
+_loop = njit(cache=True, nogil=True, error_model="numpy")  # an empty side divides by zero, which never wins
 _sum = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 
 
 @_loop
 def _draw(state, n):
-    """A number below n; advances the generator (xorshift) in state[0]."""
+    """Random integer below n; advances the xorshift generator in state[0]."""
     x = state[0]
     x ^= x << np.uint64(13)
     x ^= x >> np.uint64(7)
@@ -26,9 +26,9 @@ def _draw(state, n):
 
 @_sum
 def _purity(left, total, targets, penalty):
-    """Squared sums over weight of both sides: the larger, the better they are told apart.
+    """Squared sums divided by the weights, of both sides of a split; larger is better.
 
-    The last lane holds the weight; targets is 1 in the other lanes and 0 in it.
+    The last lane is the weight; targets is 0 in that lane and 1 in all others.
     """
     inside, outside = np.float32(0), np.float32(0)
     for lane in range(len(left)):
@@ -40,7 +40,7 @@ def _purity(left, total, targets, penalty):
 
 @_loop
 def _scan(codes, order, values, limits, histogram, counts, left):
-    """Best threshold of one feature: (purity, code)."""
+    """Purity and code of the best threshold of one feature."""
     n_lanes, min_leaf, penalty = values.shape[1], np.int64(limits[1]), np.float32(limits[3])
     histogram[:] = 0
     counts[:] = 0
@@ -52,7 +52,7 @@ def _scan(codes, order, values, limits, histogram, counts, left):
         counts[shown] += 1
     left[:2] = 0
     before, whole = left[0], left[1]
-    for code in range(len(counts)):  # not the node's own sum, whose rounding differs
+    for code in range(len(counts)):  # instead of the sum of the node, which is rounded differently
         for first in range(0, n_lanes, LANES):
             add_lanes(whole, first, sums, code * n_lanes + first)
     best, at, n_left = np.float32(-1), -1, 0
@@ -74,7 +74,7 @@ def _scan(codes, order, values, limits, histogram, counts, left):
 
 @_loop
 def _partition(codes, code, order, values, spare_order, spare_values):
-    """Cells with codes up to `code` first, in place and each side in the order it was; how many they are."""
+    """Move cells with codes up to `code` to the front, in place and stably; return their number."""
     n_left, n_right = 0, 0
     for i in range(len(order)):
         if codes[order[i]] <= code:
@@ -101,11 +101,11 @@ def _sum_rows(values, total):
 
 @_loop
 def _split(codes, order, values, total, limits, state, histogram, counts, left):
-    """Best (feature, code) among random features, if it is better than not to split; else feature -1."""
+    """Best feature and code among random features; feature -1 if no split is an improvement."""
     spread = np.float32(0)
     for lane in range(len(total) - 1):
         spread += total[lane] * total[lane]
-    best = np.float32(spread / (total[-1] + limits[3]) * 1.00001)  # a split that gains nothing but rounding is none
+    best = np.float32(spread / (total[-1] + limits[3]) * 1.00001)  # ignore gains within rounding error
     feature, at = -1, -1
     for _ in range(np.int64(limits[0])):
         f = _draw(state, len(codes))
@@ -117,14 +117,14 @@ def _split(codes, order, values, total, limits, state, histogram, counts, left):
 
 @_loop
 def grow(codes, order, values, limits, n_codes, seed):
-    """One tree on the cells `order` (m,) of codes (F, n).
+    """Grow one tree on the cells `order` (m,) of codes (F, n).
 
-    values (m, lanes) is what each cell adds to its node, a multiple of 16 numbers of which the last is its weight;
-    limits is features a split, cells a leaf, depth and the weight that is added to each side. Both arrays are
-    reordered in place.
+    values (m, lanes) are summed in each node: a multiple of 16 values per cell, of which the last is its weight.
+    limits are the number of features per split, the minimum number of cells per leaf, the maximum depth, and the weight
+    that is added to each side. `order` and `values` are reordered in place.
 
-    Returns nodes (feature, code, left, right), children below 0 being leaves ~child, and the sum of values of each
-    leaf.
+    Returns nodes (feature, code, left, right), where a negative child is the leaf ~child, and the sum of the values in
+    each leaf.
     """
     state = np.array([seed], np.uint64)
     n_lanes, max_depth = values.shape[1], np.int64(limits[2])

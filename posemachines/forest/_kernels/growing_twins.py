@@ -1,4 +1,4 @@
-"""Plain numpy twin of the loop in :mod:`._growing`."""
+"""Slow numpy twin of the loop in :mod:`.growing`, with the same name, arguments and results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _WORD = 2**64 - 1
 
 
 class _Draws:
-    """The numbers of the xorshift generator."""
+    """The xorshift generator."""
 
     def __init__(self, seed):
         self.x = int(seed)
@@ -41,7 +41,7 @@ def _best_code(seen, values, total, min_leaf, penalty):
 
 
 def grow(codes, order, values, limits, n_codes, seed):
-    """Twin of :func:`._growing.grow`."""
+    """Twin of :func:`.growing.grow`."""
     n_features, min_leaf, max_depth, penalty = limits
     draws = _Draws(seed)
     nodes: list = []

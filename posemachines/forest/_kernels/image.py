@@ -1,7 +1,7 @@
-"""The compiled loops over pixels; :mod:`._image_twins` has a plain numpy function of the same name for each.
+"""Compiled loops over pixels; :mod:`.image_twins` has a numpy twin of each.
 
-Arrays in, arrays out, nothing is validated. All of them release the interpreter lock and run on the threads that
-:func:`numba.set_num_threads` allows.
+The loops do not validate their arguments. They release the GIL and run on the number of threads set by
+:func:`numba.set_num_threads`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from numba import njit, prange
 
 __all__ = ["encode", "image_maps"]
 
-CLIP = 0.4  # largest normalised histogram entry
-NOISE = 4.0  # gradient energy, grey values a pixel, below which a block counts as flat
-BANDS = 4  # strips of pixel rows that threads share, an image
+CLIP = 0.4  # upper limit of the normalised histograms
+NOISE = 4.0  # gradient magnitude, in grey values per pixel, below which a block counts as flat
+BANDS = 4  # bands of pixel rows per image, which are distributed over the threads
 
 _loop = njit(cache=True, nogil=True)
 _parallel = njit(cache=True, nogil=True, parallel=True)
@@ -23,7 +23,7 @@ _parallel = njit(cache=True, nogil=True, parallel=True)
 
 @_loop
 def _gradient(image, row, column):
-    """Along y and x, of the channel in which the gradient is largest; zero on the border, along each axis."""
+    """Gradient along y and x, in the channel where it is largest; zero across the border of the image."""
     height, width, _ = image.shape
     up, down = (row - 1, row + 1) if 0 < row < height - 1 else (row, row)
     left, right = (column - 1, column + 1) if 0 < column < width - 1 else (column, column)
@@ -39,9 +39,9 @@ def _gradient(image, row, column):
 
 @_loop
 def _collect(image, rows, unit, places, linear, sums):
-    """Add the votes, the magnitude and the light of the pixels in `rows` to their square of `unit` pixels.
+    """Add votes, gradient magnitude and colour of the pixels in `rows` to the squares of `unit` x `unit` pixels.
 
-    sums (H / unit + 1, W / unit + 1, lanes) is filled from [1, 1]; its last four lanes are the magnitude and the
+    sums (H / unit + 1, W / unit + 1, lanes) is filled from index [1, 1]; its last four lanes are the magnitude and
     linear red, green and blue.
     """
     n_bins = sums.shape[2] - 4
@@ -63,7 +63,7 @@ def _collect(image, rows, unit, places, linear, sums):
 
 @_loop
 def _integrate(sums):
-    """Sums over all rows and columns before, in place."""
+    """Cumulative sums over rows and columns, in place."""
     height, width, lanes = sums.shape
     for i in range(1, height):
         for j in range(1, width):
@@ -76,14 +76,14 @@ def _integrate(sums):
 
 @_loop
 def _window(index, stride, cell, unit, n_units):
-    """First and one past the last square of a cell, inside the image."""
+    """First and last (exclusive) square of a cell, clipped to the image."""
     first = (index * stride + (stride - cell) // 2) // unit
     return max(first, 0), min(first + cell // unit, n_units)
 
 
 @_loop
 def _cell_means(sums, stride, cell, unit, maps):
-    """Mean a pixel over every cell, all lanes."""
+    """Mean per pixel over each cell, for all lanes."""
     for i in range(maps.shape[1]):
         top, bottom = _window(i, stride, cell, unit, sums.shape[0] - 1)
         for j in range(maps.shape[2]):
@@ -96,7 +96,7 @@ def _cell_means(sums, stride, cell, unit, maps):
 
 @_loop
 def _normalise(maps, step):
-    """Divide the histograms by the energy of the block of 3 x 3 cells around each, and clip."""
+    """Divide each histogram by the norm of the block of 3 x 3 cells around it, and clip."""
     _, height, width = maps.shape
     energy = np.zeros((height, width), np.float32)
     for b in range(len(maps)):
@@ -121,7 +121,7 @@ def _lab_curve(value):
 
 @_loop
 def _to_lab(maps):
-    """Linear red, green and blue, in place, to L, a, b (D65)."""
+    """Convert linear red, green and blue to L, a, b (D65), in place."""
     for i in range(maps.shape[1]):
         for j in range(maps.shape[2]):
             red, green, blue = maps[0, i, j], maps[1, i, j], maps[2, i, j]
@@ -137,7 +137,7 @@ def _to_lab(maps):
 def image_maps(images, stride, cells, unit, places, linear):
     """Feature maps (N, (bins + 4) * len(cells), h, w) of images (N, H, W, 3); see :func:`.features.image_maps`.
 
-    unit divides every cell's side and place; places (511, 511) is the orientation, in bins, of each gradient.
+    unit divides the sides and positions of all cells; places (511, 511) is the orientation of each gradient, in bins.
     """
     n, height, width, _ = images.shape
     n_bins = math.ceil(places.max())
@@ -146,15 +146,15 @@ def image_maps(images, stride, cells, unit, places, linear):
     sums = np.zeros((n, height // unit + 1, width // unit + 1, lanes))
     n_rows = height // unit
     for strip in prange(n * BANDS):
-        person, band = strip // BANDS, strip % BANDS
+        subject, band = strip // BANDS, strip % BANDS
         rows = (band * n_rows // BANDS * unit, (band + 1) * n_rows // BANDS * unit)
-        _collect(images[person], rows, unit, places, linear, sums[person])
-    for person in prange(n):
-        _integrate(sums[person])
+        _collect(images[subject], rows, unit, places, linear, sums[subject])
+    for subject in prange(n):
+        _integrate(sums[subject])
     for job in prange(n * len(cells)):
-        person, k = job // len(cells), job % len(cells)
-        own = maps[person, lanes * k : lanes * (k + 1)]
-        _cell_means(sums[person], stride, cells[k], unit, own)
+        subject, k = job // len(cells), job % len(cells)
+        own = maps[subject, lanes * k : lanes * (k + 1)]
+        _cell_means(sums[subject], stride, cells[k], unit, own)
         _normalise(own[:n_bins], max(cells[k] // stride, 1))
         _to_lab(own[n_bins + 1 :])
     return maps
@@ -162,17 +162,17 @@ def image_maps(images, stride, cells, unit, places, linear):
 
 @_parallel
 def encode(maps, low, scale, root):
-    """Codes (N, C, h, w) of maps: (value, or its square root, - low) * scale, rounded down, in 0..63."""
+    """Codes (N, C, h, w) of maps: (v - low) * scale, rounded down and clipped to 0..63; v is the value or its root."""
     n, n_maps, height, width = maps.shape
     codes = np.empty(maps.shape, np.uint8)
     for job in prange(n * n_maps):
-        person, c = job // n_maps, job % n_maps
+        subject, c = job // n_maps, job % n_maps
         bottom, steps, rooted = low[c], scale[c], root[c]
         for i in range(height):
             for j in range(width):
-                value = maps[person, c, i, j]
+                value = maps[subject, c, i, j]
                 if rooted:
                     value = np.float32(math.sqrt(max(value, np.float32(0))))
                 code = (value - bottom) * steps
-                codes[person, c, i, j] = np.uint8(min(max(code, np.float32(0)), np.float32(63)))
+                codes[subject, c, i, j] = np.uint8(min(max(code, np.float32(0)), np.float32(63)))
     return codes

@@ -1,4 +1,4 @@
-"""Plain numpy twins of the loops in :mod:`._image`: the same names, arguments and results, slowly."""
+"""Slow numpy twins of the loops in :mod:`.image`, with the same names, arguments and results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WHITE = np.array([0.95047, 1.0, 1.08883])
 
 
 def _gradients(images):
-    """Along y and x (N, H, W), of the channel in which the gradient is largest."""
+    """Gradient along y and x (N, H, W), in the channel where it is largest."""
     images = images.astype(int)
     along_y, along_x = np.zeros_like(images), np.zeros_like(images)
     along_y[:, 1:-1] = images[:, 2:] - images[:, :-2]
@@ -24,7 +24,7 @@ def _gradients(images):
 
 
 def _cell_means(values, stride, cell):
-    """Mean of values (N, H, W, C) over each cell: (N, C, h, w)."""
+    """Mean of values (N, H, W, C) over each cell, (N, C, h, w)."""
     for axis in (1, 2):
         size = values.shape[axis]
         first = np.arange(size // stride) * stride + (stride - cell) // 2
@@ -34,7 +34,7 @@ def _cell_means(values, stride, cell):
 
 
 def _normalise(histograms, step):
-    """Divide the histograms by the energy of the block of 3 x 3 cells around each, and clip."""
+    """Divide each histogram by the norm of the block of 3 x 3 cells around it, and clip."""
     height, width = histograms.shape[2:]
     energy = (histograms**2).sum(1)
     total = np.full_like(energy, NOISE**2)
@@ -46,14 +46,14 @@ def _normalise(histograms, step):
 
 
 def _lab(rgb):
-    """L, a, b (N, 3, h, w) of linear RGB."""
+    """Convert linear RGB to L, a, b (N, 3, h, w)."""
     xyz = np.einsum("kc,nchw->knhw", _XYZ, rgb) / _WHITE[:, None, None, None]
     x, y, z = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], 1)
 
 
 def image_maps(images, stride, cells, unit, places, linear):
-    """Twin of :func:`._image.image_maps`."""
+    """Twin of :func:`.image.image_maps`."""
     n_bins = int(np.ceil(places.max()))
     along_y, along_x = _gradients(images)
     magnitude, place = np.hypot(along_y, along_x), places[along_y + 255, along_x + 255].astype(float)
@@ -73,7 +73,7 @@ def image_maps(images, stride, cells, unit, places, linear):
 
 
 def encode(maps, low, scale, root):
-    """Twin of :func:`._image.encode`."""
+    """Twin of :func:`.image.encode`."""
     low, scale, root = (values[:, None, None] for values in (low, scale, root))
     values = np.where(root, np.sqrt(np.maximum(maps, 0)), maps)
     return np.clip((values - low) * scale, 0, 63).astype(np.uint8)

@@ -1,7 +1,7 @@
-"""Sixteen float32 numbers added at once.
+"""Addition of sixteen float32 values at once.
 
-The compiler cannot tell that a histogram and the rows that are added to it lie apart, and so adds them one by one,
-which takes three times as long; hence this one instruction by hand.
+The compiler cannot rule out that a histogram and the rows added to it overlap in memory, so it adds values one by one,
+which takes three times as long. Hence this instruction is written in LLVM.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LANES = 16
 
 
 def _plain_add_lanes(sums, first, values, start):
-    """``sums[first : first + 16] += values[start : start + 16]``, both flat, contiguous and float32."""
+    """``sums[first : first + 16] += values[start : start + 16]``, for flat, contiguous float32 arrays."""
     sums[first : first + LANES] += values[start : start + LANES]
 
 

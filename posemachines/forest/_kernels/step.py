@@ -1,11 +1,11 @@
 """One step down a tree for eight cells at once.
 
-The compiler does not see that eight walks may be taken side by side, since the array of their places might overlap the
-trees; hence these few instructions by hand. Without AVX-512 they become eight single steps.
+The compiler does not vectorise eight walks, because it cannot rule out that the array of their nodes overlaps the
+trees in memory. Hence these instructions are written in LLVM. Without AVX-512 they are executed as eight single steps.
 
-A node is one number, of which the lowest seven bits are the smallest code that goes right, the next 29 where its
-feature lies in the maps, and the rest the left child; in a leaf the code is 127 and the child the row of its vector. So
-a step touches one line of the cache a node.
+A node is packed into one integer, so that a step reads only one cache line: the lowest seven bits are the smallest
+code that goes right, the next 29 the position of the feature in the maps, the rest the left child. In a leaf the code
+is 127 and the child is the row of its vector.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ CHILD_SHIFT = CUT_BITS + BASE_BITS
 
 
 def pack_nodes(base: np.ndarray, threshold: np.ndarray, child: np.ndarray) -> np.ndarray:
-    """Nodes as numbers, int64 (nodes,); `base` below 0 marks a leaf.
+    """Pack nodes into integers, int64 (nodes,); a negative `base` marks a leaf.
 
     Raises
     ------
     ValueError
-        If a feature lies too far in the maps, or there are too many nodes, for the bits that they have.
+        If the maps are too large, or there are too many nodes, for the available bits.
     """
     if base.max(initial=0) >= 2**BASE_BITS or child.max(initial=0) >= 2 ** (63 - CHILD_SHIFT):
-        raise ValueError("the crops or the forest are too large for the walk: use smaller crops or fewer trees")
+        raise ValueError("the crops or the forest are too large for packed nodes; use smaller crops or fewer trees")
     leaf = base < 0
     cut = np.where(leaf, LEAF_CUT, np.clip(np.floor(threshold) + 1, 0, LEAF_CUT - 1)).astype(np.int64)
     place = np.where(leaf, 0, base).astype(np.int64)
@@ -43,16 +43,16 @@ def pack_nodes(base: np.ndarray, threshold: np.ndarray, child: np.ndarray) -> np
 
 
 def unpack_nodes(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Place (-1 in leaves), smallest code that goes right, and child of packed nodes."""
+    """Position (-1 in leaves), smallest code that goes right, and child of packed nodes."""
     cut = nodes & LEAF_CUT
     place = np.where(cut == LEAF_CUT, -1, (nodes >> CUT_BITS) & (2**BASE_BITS - 1))
     return place, cut, nodes >> CHILD_SHIFT
 
 
 def _plain_step(nodes, maps, place, at, first):
-    """Move the cells at `place`, `place` + 1, ..., whose nodes are at[first : first + 8], one step down, in place.
+    """Move the cells at `place`, `place` + 1, ... one step down; their nodes at[first : first + 8] change in place.
 
-    Returns 0 when all of them are in leaves.
+    Returns 0 if all of them are leaves already.
     """
     moving = 0
     for lane in range(CELLS):
@@ -105,7 +105,7 @@ def _compiled_step(_, nodes, maps, place, at, first):
         tap = builder.and_(builder.lshr(node, _all(CUT_BITS)), _all(2**BASE_BITS - 1))
         start = _spread(builder, builder.add(maps_at, arguments[2]))
         own = builder.add(start, ir.Constant(_vector(_WORD), list(range(CELLS))))
-        four = _gather(builder, _FOUR_BYTES, builder.add(tap, own), inner, 1)  # the code and three bytes after it
+        four = _gather(builder, _FOUR_BYTES, builder.add(tap, own), inner, 1)  # the code and the next three bytes
         code = builder.and_(builder.zext(four, _vector(_WORD)), _all(255))
         right = builder.zext(builder.icmp_unsigned(">=", code, cut), _vector(_WORD))
         child = builder.add(builder.lshr(node, _all(CHILD_SHIFT)), right)

@@ -1,8 +1,8 @@
-"""The compiled loops over trees; :mod:`._walking_twins` has a plain numpy function of the same name for each.
+"""Compiled loops over trees; :mod:`.walking_twins` has a numpy twin of each.
 
-A forest is given as arrays over its nodes, breadth first, so that a node's right child follows its left one:
-``feature`` below 0 marks a leaf; ``child`` is the left child, or the leaf's row in ``leaves``. To be walked on maps its
-nodes are packed, see :mod:`._step`.
+A forest is given as arrays over its nodes in breadth-first order, so that a node's right child follows its left one. A
+negative ``feature`` marks a leaf; ``child`` is the left child, or the row of the leaf in ``leaves``. For walks on maps,
+nodes are packed into integers, see :mod:`.step`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .step import CELLS, CHILD_SHIFT, step
 
 __all__ = ["descend", "find_leaves", "refine", "walk"]
 
-ROWS = 8  # rows of cells a thread walks at a time
-STRIPS = 8  # of eight cells of a row, whose walks overlap, so that one need not wait for another's memory
+ROWS = 8  # rows of cells that a thread processes at a time
+STRIPS = 8  # of eight cells in a row, whose walks are interleaved to hide memory latency
 
 _loop = njit(cache=True, nogil=True)
 _parallel = njit(cache=True, nogil=True, parallel=True)
@@ -38,7 +38,7 @@ def _to_shares(scores):
 
 @_loop
 def _walk_strips(nodes, maps, places, first, root, depth, at):
-    """Move the cells of `STRIPS` strips, whose places are places[first:], from a root to their leaves' rows."""
+    """Walk the cells of `STRIPS` strips, which start at places[first:], from a root to the rows of their leaves."""
     a, b, c, d = places[first], places[first + 1], places[first + 2], places[first + 3]
     e, f, g, h = places[first + 4], places[first + 5], places[first + 6], places[first + 7]
     at[:] = root
@@ -55,7 +55,7 @@ def _walk_strips(nodes, maps, places, first, root, depth, at):
 
 @_loop
 def _add_trees(nodes, maps, places, roots, depths, leaves, scores):
-    """Add the leaf vectors of all trees to scores (strips * 8, lanes) of the cells of all strips at `places`."""
+    """Add the leaf vectors of all trees to scores (strips * 8, lanes), for the cells of the strips at `places`."""
     n_lanes = leaves.shape[1]
     sums, vectors = scores.reshape(-1), leaves.reshape(-1)
     at = np.empty(STRIPS * CELLS, np.int64)
@@ -70,10 +70,10 @@ def _add_trees(nodes, maps, places, roots, depths, leaves, scores):
 
 @_parallel
 def walk(maps, nodes, roots, depths, leaves, prior, grid):
-    """Beliefs (N, C, h, w): the sum of `prior` (C,) and of every tree's leaf vector, in each cell.
+    """Beliefs (N, C, h, w): in each cell, the sum of `prior` (C,) and the leaf vectors of all trees.
 
-    maps (N, L) are read at ``base + i * pitch + j``; nodes are packed, depths are those of the trees, leaves have a
-    multiple of 16 columns, those after C being zero; grid is (h, w, pitch, softmax or not).
+    maps (N, L) are read at ``base + i * pitch + j``; nodes are packed; depths are those of the trees; leaves are padded
+    with zeros to a multiple of 16 columns; grid is (h, w, pitch, whether to apply the softmax).
     """
     height, width, pitch, softmax = grid
     n, n_classes, n_blocks = len(maps), len(prior), (height + ROWS - 1) // ROWS
@@ -81,13 +81,13 @@ def walk(maps, nodes, roots, depths, leaves, prior, grid):
     beliefs = np.empty((n, n_classes, height, width), np.float32)
     codes = maps.reshape(-1)
     for block in prange(n * n_blocks):
-        person, top = block // n_blocks, block % n_blocks * ROWS
+        subject, top = block // n_blocks, block % n_blocks * ROWS
         bottom = min(top + ROWS, height)
         used = (bottom - top) * n_strips
         places = np.empty((used + STRIPS - 1) // STRIPS * STRIPS, np.int64)
-        for strip in range(len(places)):  # those beyond the last row repeat it
+        for strip in range(len(places)):  # strips beyond the last row repeat it
             row = min(top + strip // n_strips, bottom - 1)
-            places[strip] = person * maps.shape[1] + row * pitch + strip % n_strips * CELLS
+            places[strip] = subject * maps.shape[1] + row * pitch + strip % n_strips * CELLS
         scores = np.zeros((len(places) * CELLS, leaves.shape[1]), np.float32)
         scores[:, :n_classes] = prior
         _add_trees(nodes, codes, places, roots, depths, leaves, scores)
@@ -97,29 +97,29 @@ def walk(maps, nodes, roots, depths, leaves, prior, grid):
                 if softmax:
                     _to_shares(own)
                 for c in range(n_classes):
-                    beliefs[person, c, i, j] = own[c]
+                    beliefs[subject, c, i, j] = own[c]
     return beliefs
 
 
 @_parallel
 def refine(scores, previous, floor):
-    """Softmax over C of scores (N, C, h, w) plus the logarithm of previous (N, C, h, w), cut at `floor`, in place."""
+    """Softmax over C of scores (N, C, h, w) + log(max(previous, floor)), in place."""
     n, n_classes, height, width = scores.shape
     for line in prange(n * height):
-        person, i = line // height, line % height
+        subject, i = line // height, line % height
         cell = np.empty(n_classes, np.float32)
         for j in range(width):
             for c in range(n_classes):
-                cell[c] = scores[person, c, i, j] + math.log(max(previous[person, c, i, j], floor))
+                cell[c] = scores[subject, c, i, j] + math.log(max(previous[subject, c, i, j], floor))
             _to_shares(cell)
             for c in range(n_classes):
-                scores[person, c, i, j] = cell[c]
+                scores[subject, c, i, j] = cell[c]
     return scores
 
 
 @_loop
 def find_leaves(codes, feature, threshold, child, root):
-    """Row of the leaf (n,) that each column of codes (F, n) reaches in one tree."""
+    """Row of the leaf that each column of codes (F, n) reaches in one tree: (n,)."""
     rows = np.empty(codes.shape[1], np.int32)
     for i in range(codes.shape[1]):
         node = root
@@ -131,7 +131,7 @@ def find_leaves(codes, feature, threshold, child, root):
 
 @_parallel
 def descend(descriptors, feature, threshold, child, roots, leaves, prior):
-    """Sums (n, C) of `prior` and of every tree's leaf vector, of descriptors (n, F)."""
+    """Sums (n, C) of `prior` and the leaf vectors of all trees, for descriptors (n, F)."""
     scores = np.empty((len(descriptors), leaves.shape[1]), np.float32)
     for i in prange(len(descriptors)):
         scores[i] = prior

@@ -1,4 +1,4 @@
-"""Plain numpy twins of the loops in :mod:`._walking`: the same names, arguments and results, slowly."""
+"""Slow numpy twins of the loops in :mod:`.walking`, with the same names, arguments and results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["descend", "find_leaves", "refine", "walk"]
 
 
 def _rows(values_at, feature, threshold, child, roots, n):
-    """Rows of the leaves (trees, n) that n cells reach; values_at(cells, features) are what their nodes compare."""
+    """Rows of the leaves (trees, n) that n cells reach; values_at(cells, features) gives the values to compare."""
     at = np.repeat(np.asarray(roots)[:, None], n, 1)
     cells = np.broadcast_to(np.arange(n), at.shape)
     while (inner := feature[at] >= 0).any():
@@ -20,12 +20,12 @@ def _rows(values_at, feature, threshold, child, roots, n):
 
 
 def walk(maps, nodes, roots, depths, leaves, prior, grid):
-    """Twin of :func:`._walking.walk`."""
+    """Twin of :func:`.walking.walk`."""
     height, width, pitch, softmax = grid
     base, cut, child = unpack_nodes(nodes)
-    person, row, column = (axis.ravel() for axis in np.mgrid[: len(maps), :height, :width])
+    subject, row, column = (axis.ravel() for axis in np.mgrid[: len(maps), :height, :width])
     place = row * pitch + column
-    rows = _rows(lambda cells, taps: maps[person[cells], taps + place[cells]], base, cut - 1, child, roots, len(place))
+    rows = _rows(lambda cells, taps: maps[subject[cells], taps + place[cells]], base, cut - 1, child, roots, len(place))
     scores = prior + leaves[rows, : len(prior)].sum(0)
     if softmax:
         scores = np.exp(scores - scores.max(1, keepdims=True))
@@ -34,18 +34,18 @@ def walk(maps, nodes, roots, depths, leaves, prior, grid):
 
 
 def refine(scores, previous, floor):
-    """Twin of :func:`._walking.refine`; leaves its arguments alone."""
+    """Twin of :func:`.walking.refine`; does not change its arguments."""
     sums = scores + np.log(np.maximum(previous, floor))
     shares = np.exp(sums - sums.max(1, keepdims=True))
     return (shares / shares.sum(1, keepdims=True)).astype(np.float32)
 
 
 def find_leaves(codes, feature, threshold, child, root):
-    """Twin of :func:`._walking.find_leaves`."""
+    """Twin of :func:`.walking.find_leaves`."""
     return _rows(lambda cells, f: codes[f, cells], feature, threshold, child, [root], codes.shape[1])[0]
 
 
 def descend(descriptors, feature, threshold, child, roots, leaves, prior):
-    """Twin of :func:`._walking.descend`."""
+    """Twin of :func:`.walking.descend`."""
     rows = _rows(lambda cells, f: descriptors[cells, f], feature, threshold, child, roots, len(descriptors))
     return (prior + leaves[rows].sum(0)).astype(np.float32)
