@@ -14,7 +14,7 @@ figures: $(READY)
 	$(BIN)/python benchmarks/publishing/figures.py $(ARGS)
 
 test: $(READY)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""What the pose machines are compared against: machines with the same fit and predict."""
+"""Baselines: simpler or older methods with the same fit and predict as the pose machines."""
 
 from .cascade import CascadedRegression
 from .deep_pose import DeepPose

@@ -1,4 +1,4 @@
-"""What baselines have in common: checks, one stage, files."""
+"""The base class of the baselines: checks, prediction in one stage, files."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from posemachines._utils.checks import check_images, check_joints
-from posemachines.skeleton import get_skeleton
+from posemachines.datasets import Crops
+from posemachines.skeleton import Skeleton, get_skeleton
 
 from ._files import read_baseline, write_baseline
 
-__all__ = ["Baseline"]
+__all__ = ["Baseline", "unpack"]
 
 
 class Baseline(BaseEstimator):
-    """A machine of one stage, whose fitted state is arrays.
+    """A method that predicts in one step, and whose fitted state is arrays.
 
-    Subclasses have a parameter ``skeleton``, and write ``_fit``, ``_predict`` and `STATE`.
+    A subclass has a parameter ``skeleton`` and provides ``_fit``, ``_predict`` and `STATE`.
     """
 
     STATE: tuple[str, ...] = ()  # names of the fitted arrays, without their underscore
 
-    def fit(self, X, y):
-        """Learn from people.
+    def fit(self, X, y=None):
+        """Fit to training subjects.
 
         Parameters
         ----------
-        X : uint8 ndarray of shape (N, H, W, 3)
-        y : ndarray of shape (N, P, 3)
-            x, y in pixels of the crop, and visible.
+        X : Crops, or uint8 ndarray of shape (N, H, W, 3)
+        y : ndarray of shape (N, P, 3), optional
+            With an array of crops: x, y in pixels of the crop, and labelled.
 
         Returns
         -------
@@ -43,12 +44,10 @@ class Baseline(BaseEstimator):
         ValueError
             If the arrays are malformed or a part is never labelled.
         """
-        X = check_images(X)
-        y = check_joints(y, n_people=len(X))
-        self.skeleton_ = get_skeleton(self.skeleton, y.shape[1])
+        X, y, self.skeleton_ = unpack(X, y, self.skeleton)
         never = [self.skeleton_.parts[part] for part in np.flatnonzero(~(y[..., 2] > 0).any(0))]
         if never:
-            raise ValueError(f"nobody has {', '.join(never)} labelled; label some, or select other parts")
+            raise ValueError(f"these parts are never labelled: {', '.join(never)}; label them or select other parts")
         self.shape_ = np.array(X.shape[1:3])
         self._fit(X, y.astype(np.float64))
         return self
@@ -65,27 +64,27 @@ class Baseline(BaseEstimator):
         Raises
         ------
         ValueError
-            If the crops are of another size than those of the training.
+            If the crops are not of the size of the training crops.
         """
         check_is_fitted(self, "shape_")
-        X = check_images(X)
+        X = check_images(X.X if isinstance(X, Crops) else X)
         if X.shape[1:3] != tuple(self.shape_):
             raise ValueError(
-                f"crops must be {tuple(self.shape_.tolist())} px, as those of the training; got {X.shape[1:3]}"
+                f"crops must be {tuple(self.shape_.tolist())} px, the size of the training crops; got {X.shape[1:3]}"
             )
         return np.asarray(self._predict(X), np.float32)
 
     def staged_predict(self, X) -> Iterator[np.ndarray]:
-        """Joints after its only stage."""
+        """Joints after the only stage."""
         yield self.predict(X)
 
     def size(self) -> dict[str, int]:
-        """Numbers that are kept."""
+        """{"parameters": n}: the numbers that a fitted baseline stores."""
         check_is_fitted(self, "shape_")
         return {"parameters": sum(np.asarray(getattr(self, f"{name}_")).size for name in self.STATE)}
 
     def save(self, path: str | Path) -> None:
-        """Write everything into a ``.npz`` file."""
+        """Write the fitted baseline into a ``.npz`` file."""
         check_is_fitted(self, "shape_")
         parameters = {name: value for name, value in self.get_params(deep=False).items() if name != "skeleton"}
         arrays = {name: np.asarray(getattr(self, f"{name}_")) for name in ("shape", *self.STATE)}
@@ -93,7 +92,7 @@ class Baseline(BaseEstimator):
 
     @classmethod
     def load(cls, path: str | Path):
-        """The fitted baseline that :meth:`save` wrote; ValueError for a file of another kind or version."""
+        """Read the baseline that :meth:`save` wrote; ValueError for a file of another kind or version."""
         parameters, skeleton, arrays = read_baseline(path, cls.__name__)
         if {*arrays} != {"shape", *cls.STATE}:
             raise ValueError(f"{path} was written by another version of {cls.__name__}; fit it anew")
@@ -102,6 +101,20 @@ class Baseline(BaseEstimator):
         for name, array in arrays.items():
             setattr(machine, f"{name}_", array)
         return machine
+
+
+def unpack(X, y, skeleton: str | Skeleton | None) -> tuple[np.ndarray, np.ndarray, Skeleton]:
+    """Checked crops and joints, of Crops or of two arrays, and their skeleton."""
+    if isinstance(X, Crops):
+        if y is not None:
+            raise ValueError("crops bring their own joints; leave y out")
+        skeleton = X.skeleton if skeleton is None else skeleton
+        X, y = X.X, X.y
+    elif y is None:
+        raise ValueError("y is missing: pass crops with their joints, or two arrays")
+    X = check_images(X)
+    y = check_joints(y, n_people=len(X))
+    return X, y, get_skeleton(skeleton, y.shape[1])
 
 
 def _tuples(value):

@@ -1,4 +1,4 @@
-"""Generalised distance transforms: for every place the best other place, a quadratic price of the way deducted."""
+"""Generalised distance transforms: the maximum of a score map minus a quadratic penalty on the distance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["best_offsets"]
 
 @numba.njit(cache=True)
 def _row(values, price, shift, best, where, hull, bounds):
-    """best[p] = max over q of values[q] - price (q - p - shift)^2, by the upper envelope of the parabolas."""
+    """best[p] = max over q of values[q] - price (q - p - shift)^2, by the upper envelope of parabolas."""
     n = len(values)
     last = 0
     hull[0] = 0
@@ -39,13 +39,13 @@ def _row(values, price, shift, best, where, hull, bounds):
 
 @numba.njit(cache=True)
 def best_offsets(scores, prices, shift):
-    """For every place p the best q: ``scores[q] - prices . (q - p - shift)**2``, and which q that is.
+    """For every cell p, the maximum over q of ``scores[q] - prices . (q - p - shift)**2``, and the q that attains it.
 
     Parameters
     ----------
     scores : float64 ndarray of shape (h, w)
     prices : float64 ndarray of shape (2,)
-        Of a step in x and y, squared; positive.
+        Penalty per squared cell in x and y; positive.
     shift : float64 ndarray of shape (2,)
         x, y in cells.
 
@@ -58,7 +58,7 @@ def best_offsets(scores, prices, shift):
     Notes
     -----
     Felzenszwalb and Huttenlocher, "Distance Transforms of Sampled Functions", Theory of Computing 2012: linear in the
-    number of places. Rows first, then columns.
+    number of cells. Rows first, then columns.
     """
     h, w = scores.shape
     along, from_x = np.empty((h, w)), np.empty((h, w), np.int64)

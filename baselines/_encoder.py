@@ -1,4 +1,4 @@
-"""The encoder that the baselines' nets share: strided and residual convolutions down to stride 32."""
+"""The encoder that the convolutional baselines share: strided and residual convolutions down to stride 32."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ENCODER_STRIDE = 32
 
 
 class Encoder(nn.Module):
-    """Images (N, 3, H, W) -> features (N, C, H / 32, W / 32), of sides that are not multiples of 32 rounded up.
+    """Images (N, 3, H, W) -> features (N, C, H / 32, W / 32), rounded up.
 
-    Residual blocks at stride 8, 16 and 32, without batch norm: the convolutions standardise their weights, as those of
-    `cpm-lite` do. Kernels of the strided convolutions have even sides, so that nothing is shifted against the image.
+    Residual blocks at stride 8, 16 and 32, without batch normalisation: the convolutions standardise their weights, as
+    in `cpm-lite`. Strided convolutions have kernels with even sides, so that features are aligned with the image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Baselines in files: arrays and JSON, nothing that is executed on loading."""
+"""Baselines in files: arrays and JSON; nothing is executed on loading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["read_baseline", "write_baseline"]
 
 
 def write_baseline(path: str | Path, kind: str, parameters: dict, skeleton: Skeleton, arrays: dict) -> None:
-    """Write a baseline into a ``.npz`` file, whole or not at all."""
+    """Write a baseline into a ``.npz`` file, completely or not at all."""
     description = {"baseline": kind, "parameters": parameters, "skeleton": asdict(skeleton)}
     encoded = np.frombuffer(json.dumps(description).encode(), np.uint8)
     with replacing(path) as temporary, open(temporary, "wb") as stream:
@@ -28,7 +28,7 @@ def read_baseline(path: str | Path, kind: str) -> tuple[dict, Skeleton, dict[str
     Raises
     ------
     ValueError
-        If it is no such file, or of another kind of baseline.
+        If it is not the file of a baseline, or of another one.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -38,7 +38,7 @@ def read_baseline(path: str | Path, kind: str) -> tuple[dict, Skeleton, dict[str
     except FileNotFoundError:
         raise
     except Exception as error:  # zipfile, zlib, numpy and json raise many kinds for damaged bytes
-        raise ValueError(f"{path} is not a baseline's file, or is damaged ({error})") from error
+        raise ValueError(f"{path} is not the file of a baseline, or is damaged ({error})") from error
     if description["baseline"] != kind:
         raise ValueError(f"{path} holds a {description['baseline']}, not a {kind}; load it with that class")
     return description["parameters"], skeleton, arrays

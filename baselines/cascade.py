@@ -1,4 +1,4 @@
-"""Cascaded regression of the pose by trees on differences of pixels."""
+"""Cascaded regression of the pose by trees on pixel differences."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from sklearn.tree import ExtraTreeRegressor
 from sklearn.utils import check_random_state
 
 from posemachines.skeleton import Skeleton
-from posemachines.training.copies import add_views
+from posemachines.training.copies import add_copies
 
 from ._baseline import Baseline
 
 __all__ = ["CascadedRegression"]
 
-AT_ONCE = 64  # people who are computed together
+AT_ONCE = 64  # subjects per batch
 SMOOTHING = 3.0  # px; standard deviation
-LEAST_EXTENT = 1e-6  # px^2; of a pose whose angle can be told
+LEAST_EXTENT = 1e-6  # px^2; a smaller pose has no angle
 
 
 class CascadedRegression(Baseline):
-    """A pose that begins at the mean and is corrected level by level, by what pixels around it show.
+    """Cascaded regression: a pose that starts at the mean and is corrected level by level.
 
-    Every level is a sum of regression trees that move all joints at once. Their questions compare the brightness of two
-    pixels, which are fixed to the joints of the pose so far and turn with it. This is the method of dlib's
-    shape predictor, known from landmarks of faces.
+    Every level is a sum of regression trees that move all joints at once. Each split compares the brightness of two
+    pixels, whose positions are relative to the joints of the current pose and rotate with it. This is the method of
+    dlib's shape predictor, known from facial landmarks.
 
     Parameters
     ----------
     n_levels : int, default=10
-        Each with pixels of its own about the poses that the level before has left.
+        Each with new pixels around the poses of the level before.
     n_trees : int, default=100
-        Of a level, each fitted to what those before it have left.
+        Trees per level, each fitted to the residuals of those before it.
     depth : int, default=5
-        Questions from a tree's root to a leaf.
+        Splits from the root of a tree to a leaf.
     shrinkage : float, default=0.1
-        Share of a tree's correction that is made.
+        Learning rate: fraction of each tree's correction that is applied.
     n_pixels, n_pairs : int
-        Pixels of a level, and the pairs of them that are compared; near ones are paired more often.
+        Pixels per level, and the pairs of them that are compared; close pixels are paired more often.
     n_candidates : int, default=20
-        Pairs, each with a random threshold, the best of which becomes the question of a node.
+        Pairs, each with a random threshold, among which the split of a node is chosen.
     sample : float, default=0.25
-        Share of the people that each tree is grown on.
+        Fraction of the subjects on which each tree is grown.
     n_starts : int, default=1
-        Poses from which each person is approached in training: the mean, then ones on the way to others' poses.
+        Starting poses per training subject: the mean, then poses between it and those of other subjects.
     mirrored : bool, default=True
-        Train on everybody's mirror image, too, where the skeleton has pairs.
+        Also train on mirrored crops if the skeleton has pairs.
     random_state : int, default=0
     skeleton : str or Skeleton, optional
 
     Notes
     -----
-    Deviations from the paper [1]_: corrections are made in the frame of the pose so far, as in [2]_, of which only the
-    angle is taken, since crops are scaled to the person already; pixels are compared in smoothed pictures; trees are
-    scikit-learn's, each on a sample of the people; a level's pairs are drawn once and shared by its trees. Unlabelled
-    joints weigh nothing: a leaf moves a joint by the mean of those who have it.
+    Deviations from the paper [1]_: corrections are made in the frame of the current pose, as in [2]_, with its angle
+    only, since crops are already scaled to the subject; pixels are compared in smoothed images; the trees are
+    scikit-learn's, each grown on a sample of the subjects; the pairs of a level are drawn once and shared by its trees.
+    Unlabelled joints have no weight: a leaf moves a joint by the mean over the subjects in which it is labelled.
 
     References
     ----------
@@ -100,7 +100,7 @@ class CascadedRegression(Baseline):
         rng = check_random_state(self.random_state)
         if self.mirrored:
             unused = np.random.default_rng(self.random_state)  # mirroring draws nothing
-            X, y, _ = add_views(X, y.astype(np.float32), self.skeleton_, n_views=2, rng=unused)
+            X, y, _ = add_copies(X, y.astype(np.float32), self.skeleton_, n_augmented=2, rng=unused)
         labelled = y[..., 2] > 0
         truth = np.where(labelled, _complex(y[..., :2].astype(float)), 0)
         self.mean_ = truth.sum(0) / labelled.sum(0)
@@ -120,18 +120,18 @@ class CascadedRegression(Baseline):
         self.joints_, self.offsets_, self.pairs_, self.questions_, self.thresholds_, self.moves_ = kept
 
     def _check_settings(self) -> None:
-        """ValueError for parameters that cannot be trained with."""
+        """Raise ValueError for parameters out of range."""
         for name in ("n_levels", "n_trees", "depth", "n_pairs", "n_candidates", "n_starts"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         if self.n_pixels < 2:
-            raise ValueError(f"n_pixels must be at least 2, to be compared; got {self.n_pixels}")
+            raise ValueError(f"n_pixels must be at least 2; got {self.n_pixels}")
         for name in ("shrinkage", "sample"):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be above 0 and at most 1; got {getattr(self, name)}")
 
     def _starts(self, truth, labelled, rng) -> np.ndarray:
-        """Poses to begin with, complex (n_starts * N, P): the mean, then ones between it and somebody's."""
+        """Starting poses, complex (n_starts * N, P): the mean, then poses between it and that of another subject."""
         starts = [np.tile(self.mean_, (len(truth), 1))]
         for _ in range(self.n_starts - 1):
             other, share = rng.permutation(len(truth)), rng.uniform(0, 1, (len(truth), 1))
@@ -140,7 +140,7 @@ class CascadedRegression(Baseline):
         return np.concatenate(starts)
 
     def _choose_pixels(self, rng) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Joints that pixels are fixed to (K,), their offsets (K,), complex, and the pairs that are compared (D, 2)."""
+        """Joint of each pixel (K,), offset from it (K,), complex, and the pairs that are compared (D, 2)."""
         parts = np.stack([self.mean_.real, self.mean_.imag], 1)
         low, high = parts.min(0), parts.max(0)
         margin = 0.1 * (high - low).max()
@@ -154,7 +154,7 @@ class CascadedRegression(Baseline):
         return nearest, places - self.mean_[nearest], pairs
 
     def _grow(self, seen, left, labelled, rng):
-        """The trees of a level, as arrays, and how they move the training poses (M, P)."""
+        """The trees of a level, as arrays, and the corrections of the training poses (M, P)."""
         n_people, n_parts = left.shape
         moved = np.zeros_like(left)
         questions = np.zeros((self.n_trees, 2**self.depth - 1), np.int16)
@@ -184,7 +184,7 @@ class CascadedRegression(Baseline):
         return np.stack([poses.real, poses.imag], -1)
 
     def _poses(self, X) -> np.ndarray:
-        """Poses of some people, complex (N, P)."""
+        """Poses of a batch, complex (N, P)."""
         grey, people = _grey(X), np.arange(len(X))
         poses = np.tile(self.mean_, (len(X), 1))
         trees = np.arange(self.questions_.shape[1])
@@ -203,13 +203,13 @@ class CascadedRegression(Baseline):
         return poses
 
     def size(self) -> dict[str, int]:
-        """Nodes that ask, and leaves."""
+        """{"nodes": n}: splits and leaves."""
         n_questions = int((self.thresholds_ < np.iinfo(np.int16).max).sum())
         return {"nodes": 2 * n_questions + self.questions_.shape[0] * self.questions_.shape[1]}
 
 
 def _complex(points: np.ndarray) -> np.ndarray:
-    """Points (..., 2) as complex numbers, so that turning and scaling is a product."""
+    """Points (..., 2) as complex numbers, so that rotation and scaling are a product."""
     return points[..., 0] + 1j * points[..., 1]
 
 
@@ -220,14 +220,14 @@ def _grey(images: np.ndarray) -> np.ndarray:
 
 
 def _frames(poses: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Angle of poses against the mean pose, of least squares, as complex factors of size 1 (N,)."""
+    """Least-squares rotations of poses against the mean pose, as complex numbers of modulus 1 (N,)."""
     factors = (poses - poses.mean(1, keepdims=True)) @ (mean - mean.mean()).conj()
     size = np.abs(factors)
     return np.where(size > LEAST_EXTENT, factors / np.maximum(size, LEAST_EXTENT), 1)
 
 
 def _differences(grey, people, poses, frames, joints, offsets, pairs) -> np.ndarray:
-    """Differences of brightness of the pairs, float32 (M, D); pixels outside the picture are those of its border."""
+    """Brightness differences of the pairs, float32 (M, D); positions are clipped to the image."""
     height, width = grey.shape[1:]
     places = poses[:, joints] + frames[:, None] * offsets
     x = np.rint(places.real).astype(np.int32).clip(0, width - 1)
@@ -237,7 +237,7 @@ def _differences(grey, people, poses, frames, joints, offsets, pairs) -> np.ndar
 
 
 def _leaf_means(leaves, left, labelled, n_nodes: int) -> np.ndarray:
-    """Mean of what is left, of the labelled joints in each leaf, complex (n_nodes, P)."""
+    """Mean residual of the labelled joints in each leaf, complex (n_nodes, P)."""
     means = np.zeros((n_nodes, left.shape[1]), complex)
     for part in range(left.shape[1]):
         count = np.bincount(leaves, labelled[:, part], n_nodes)
@@ -248,10 +248,10 @@ def _leaf_means(leaves, left, labelled, n_nodes: int) -> np.ndarray:
 
 
 def _as_heap(tree, depth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Questions and thresholds of a complete tree (2**depth - 1,), and the node of `tree` at each end (2**depth,).
+    """Pairs and thresholds of a complete tree (2**depth - 1,), and the node of `tree` at each leaf (2**depth,).
 
-    Node i is followed by 2 i + 1, for differences up to its threshold, and 2 i + 2. Where `tree` ends early, every
-    answer leads on to the same leaf.
+    The children of node i are 2 i + 1, for differences up to its threshold, and 2 i + 2. Where `tree` ends early, both
+    lead to the same leaf.
     """
     questions = np.zeros(2**depth - 1, np.int16)
     thresholds = np.full(2**depth - 1, np.iinfo(np.int16).max, np.int16)
@@ -261,6 +261,6 @@ def _as_heap(tree, depth: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         nodes[2 * place + 1 : 2 * place + 3] = node
         if tree.children_left[node] >= 0:
             questions[place] = tree.feature[node]
-            thresholds[place] = np.floor(tree.threshold[node])  # differences are whole numbers
+            thresholds[place] = np.floor(tree.threshold[node])  # differences are integers
             nodes[2 * place + 1], nodes[2 * place + 2] = tree.children_left[node], tree.children_right[node]
     return questions, thresholds, nodes[2**depth - 1 :]

@@ -1,4 +1,4 @@
-"""Direct regression of the joints by a convolutional net."""
+"""Direct regression of the joints by a convolutional network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sklearn.utils import check_random_state
 from torch import nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from posemachines.conv import ConvStage
+from posemachines import Runtime
+from posemachines.conv import Augmentation, JointTraining
 from posemachines.conv.devices import choose_device, choose_precision, threads
 from posemachines.conv.networks.facts import multiply_adds
 from posemachines.conv.networks.lite import ScaledConv2d, activation, full
@@ -18,6 +19,7 @@ from posemachines.conv.networks.network import PoseNetwork
 from posemachines.conv.trainer.batches import TrainingData
 from posemachines.conv.trainer.loop import Phase, TrainingRun
 from posemachines.conv.trainer.targets import normalise
+from posemachines.conv.training import resolve_epochs
 from posemachines.skeleton import Skeleton
 
 from ._baseline import Baseline
@@ -25,36 +27,41 @@ from ._encoder import ENCODER_STRIDE, Encoder
 
 __all__ = ["DeepPose"]
 
-AT_ONCE = 64  # people who are computed together
+AT_ONCE = 64  # subjects per batch
 
 
 class DeepPose(Baseline):
-    """Joints as the output of a net that sees the whole crop: no belief maps.
+    """Direct regression: a network that outputs joints, without belief maps.
 
-    An encoder down to stride 32, then two fully connected layers that write x and y of every part. It is trained by
-    the loop and the augmentation of every other net here, with the squared distance of labelled joints as its loss.
+    An encoder down to stride 32, then two fully connected layers that output x and y of every part. The training loop
+    and the augmentation are those of :class:`posemachines.JointTraining`; the loss is the squared distance of labelled
+    joints.
 
     Parameters
     ----------
     epochs, batch_size : int
-        Passes over the people, and people a step.
+        Passes over the training subjects, and subjects per step.
     learning_rate : float, default=2e-3
-        The largest, of AdamW after the warm-up.
-    device, n_jobs, n_workers, precision, checkpoint, checkpoint_minutes, log, random_state, verbose
-        As in :class:`posemachines.ConvStage`.
+        Largest learning rate of AdamW, reached after the warm-up.
+    augmentation : Augmentation, optional
+        Random changes of the training crops.
+    device, n_jobs, precision, checkpoint, log_dir, random_state, verbose
+        See :class:`posemachines.ConvPoseMachine`.
+    n_workers, checkpoint_minutes
+        See :class:`posemachines.JointTraining`.
     skeleton : str or Skeleton, optional
 
     Attributes
     ----------
     history_ : list of dict
-        An epoch each; "peak" is how far poses differ from person to person, as a share of how far the truth does.
+        One entry per epoch; "peak" is the spread of the poses over the subjects, relative to that of the ground truth.
 
     Notes
     -----
-    The first stage of the paper, without its cascade of nets that look again at a part of the image around each joint.
-    Poses are measured in sides of the crop, from its middle; the net begins at the mean pose. It is not AlexNet: the
-    encoder has residual blocks with standardised weights. Its multiply-adds are those, within 5 %, of `cpm-lite` with
-    three stages on crops of 128 px.
+    The first stage of the paper [1]_, without the cascade of networks that refine each joint in a crop around it. Poses
+    are measured from the centre of the crop, in units of its side, and the network starts at the mean pose. Instead of
+    AlexNet, the encoder has residual blocks with standardised weights. On crops of 128 px it needs as many
+    multiply-adds, within 5 %, as `cpm-lite` with three stages.
 
     References
     ----------
@@ -69,13 +76,14 @@ class DeepPose(Baseline):
         epochs: int = 15,
         batch_size: int = 16,
         learning_rate: float = 2e-3,
+        augmentation: Augmentation | None = None,
         device: str = "auto",
         n_jobs: int | None = None,
         n_workers: int = 0,
         precision: str = "auto",
         checkpoint=None,
         checkpoint_minutes: float = 2.0,
-        log=None,
+        log_dir=None,
         random_state: int | None = None,
         verbose: bool = False,
         skeleton: str | Skeleton | None = None,
@@ -83,21 +91,22 @@ class DeepPose(Baseline):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.augmentation = augmentation
         self.device = device
         self.n_jobs = n_jobs
         self.n_workers = n_workers
         self.precision = precision
         self.checkpoint = checkpoint
         self.checkpoint_minutes = checkpoint_minutes
-        self.log = log
+        self.log_dir = log_dir
         self.random_state = random_state
         self.verbose = verbose
         self.skeleton = skeleton
 
     def _fit(self, X, y) -> None:
-        own = {name: value for name, value in self.get_params(deep=False).items() if name != "skeleton"}
-        settings = ConvStage(**own)
-        settings.check_settings()
+        settings = self._settings()
+        settings.check()
+        epochs = resolve_epochs(self.epochs, len(X))
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         with threads(self.n_jobs):
             with torch.random.fork_rng(devices=[]):
@@ -105,16 +114,22 @@ class DeepPose(Baseline):
                 network = PoseRegressor(RegressorDesign(tuple(self.shape_.tolist()), y.shape[1]))
                 network.start_from(y)
             run = RegressionRun(
-                network, TrainingData(X, y.astype(np.float32)), settings, [Phase("alone", self.epochs, (0,), (0,))],
+                network, TrainingData(X, y.astype(np.float32)), settings, [Phase("alone", epochs, (0,), (0,))],
+                runtime=Runtime(self.device, self.precision, self.n_jobs, verbose=self.verbose),
                 flip_order=self.skeleton_.flip_order, mirrors=bool(self.skeleton_.pairs), seed=seed,
             )  # fmt: skip
-            self.history_ = run.run(verbose=self.verbose)
+            self.history_ = run.run()
         plain = network.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.weights_ = parameters_to_vector(plain.parameters()).detach().numpy()
         self._built = None
 
+    def _settings(self) -> JointTraining:
+        names = ("epochs", "batch_size", "learning_rate", "n_workers", "checkpoint", "checkpoint_minutes", "log_dir")
+        own = {name: getattr(self, name) for name in names}
+        return JointTraining(augmentation=self.augmentation or Augmentation(), **own)
+
     def _network(self) -> PoseRegressor:
-        """The trained network, built at its first use."""
+        """The trained network, built when it is first used."""
         if getattr(self, "_built", None) is None:
             network = PoseRegressor(RegressorDesign(tuple(self.shape_.tolist()), self.skeleton_.n_parts))
             network.bake()
@@ -135,24 +150,24 @@ class DeepPose(Baseline):
         return in_pixels(np.concatenate(poses), X.shape[1:3])
 
     def count_operations(self, images) -> dict[str, float]:
-        """{"multiply_adds": n} for one image."""
+        """{"multiply_adds": n} per image."""
         return {"multiply_adds": multiply_adds(self._network(), np.shape(images)[1:3])}
 
     def __getstate__(self):
-        """Without the network, which the weights rebuild."""
+        """Everything but the network, which is rebuilt from the weights."""
         return super().__getstate__() | {"_built": None}
 
 
 class RegressorDesign(NamedTuple):
-    """What the network is built from.
+    """Specification of the network.
 
     Attributes
     ----------
     shape : (H, W)
-        Of the crops, in pixels.
+        Size of the crops, in pixels.
     n_parts : int
     widths, blocks
-        As in :class:`Encoder`.
+        See :class:`Encoder`.
     hidden : int
         Units between the encoder and the joints.
     """
@@ -163,19 +178,24 @@ class RegressorDesign(NamedTuple):
     blocks: tuple[int, int, int] = (5, 4, 4)
     hidden: int = 512
 
+    @property
+    def stride(self) -> int:
+        """Stride of the features, in pixels."""
+        return ENCODER_STRIDE
+
 
 class PoseRegressor(PoseNetwork):
-    """Encoder, and the layers that write joints, as trunk and head of a network for the common training loop."""
+    """Encoder and regression head, as trunk and head of a network, so that the common training loop can train it."""
 
     def __init__(self, design: RegressorDesign) -> None:
         super().__init__([Encoder(design.widths, design.blocks)], [RegressorHead(design)], [0], design)  # type: ignore[arg-type]
 
     def forward(self, images, beliefs=None, centres=None, n_stages=None) -> list[torch.Tensor]:
-        """Joints (N, P, 2), in sides of the crop from its middle, as a list of one."""
+        """Joints (N, P, 2), from the centre of the crop in units of its side, as a list of one."""
         return [self.heads[0](self.trunks[0](images))]
 
     def start_from(self, joints: np.ndarray) -> None:
-        """Let the fresh network write the mean pose of the labelled joints (N, P, 3), in pixels."""
+        """Let the untrained network output the mean pose of the labelled joints (N, P, 3), in pixels."""
         labelled = joints[..., 2:] > 0
         mean = np.where(labelled, joints[..., :2], 0).sum(0) / labelled.sum(0)
         with torch.no_grad():
@@ -202,23 +222,23 @@ class RegressorHead(nn.Module):
 
 
 class RegressionRun(TrainingRun):
-    """A training whose network writes joints."""
+    """A training run of a network that outputs joints."""
 
-    COLLAPSED = "stage %d writes nearly the same pose for everybody (they differ %.3f times as much as the truth)"
+    COLLAPSED = "stage %d outputs nearly the same pose for every subject (spread relative to the ground truth: %.3f)"
 
-    def _judge(self, staged, part, n_people):
+    def _judge(self, staged, part, n_subjects):
         poses = staged[0]
         height, width = part.images.shape[2:]
         shift = poses.new_tensor([width - 1, height - 1]) / 2
         truth = (part.joints[..., :2] - shift) / max(height, width)
         labelled = part.joints[..., 2:] > 0
         errors = torch.where(labelled, poses - truth, 0.0)
-        loss = errors.square().sum() / (2 * n_people)
+        loss = errors.square().sum() / (2 * n_subjects)
         return loss[None], self._spread(poses.detach(), truth, labelled)[None] * len(poses)
 
     @staticmethod
     def _spread(poses, truth, labelled) -> torch.Tensor:
-        """How far poses differ from person to person, as a share of how far the truth does."""
+        """Spread of poses over the subjects, relative to that of the ground truth."""
         count = labelled.sum(0).clamp(min=1)
 
         def variance(values: torch.Tensor) -> torch.Tensor:
@@ -231,7 +251,7 @@ class RegressionRun(TrainingRun):
 
 
 def in_sides(points: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Points (..., 2) in pixels, as shares of the crop's longer side from its middle."""
+    """Points (..., 2) in pixels, from the centre of the crop in units of its longer side."""
     height, width = shape
     return (points - np.array([width - 1, height - 1]) / 2) / max(height, width)
 

@@ -1,4 +1,4 @@
-"""A net that writes belief maps by an encoder and a decoder, in the manner of "Simple Baselines"."""
+"""An encoder-decoder network for belief maps, after "Simple Baselines"."""
 
 from __future__ import annotations
 
@@ -17,29 +17,28 @@ __all__ = ["EncoderDecoderStage"]
 
 
 class EncoderDecoderStage(ConvStage):
-    """Encoder-decoder net as a stage without previous beliefs: a machine of it alone is the baseline.
+    """Encoder-decoder network as a first stage; the baseline is a machine with this stage only.
 
-    Residual blocks down to stride 32, then three upsampling layers to beliefs at stride 4. It sees the whole crop, has
-    no skip connections, and is trained by the loop, the loss and the augmentation of every other net here.
+    Residual blocks down to stride 32, then three upsampling layers to beliefs at stride 4, without skip connections.
+    Its receptive field covers the whole crop. It is trained like every other convolutional stage.
 
     Parameters
     ----------
-    **parameters
-        Those of :class:`posemachines.ConvStage` that say how it is trained. Those that say how wide and how deep
-        `cpm-lite` is have no effect.
+    random_state : int, RandomState or None
+        The other parameters of :class:`posemachines.ConvStage`, which describe other networks, have no effect.
 
     Examples
     --------
     >>> from posemachines import ConvPoseMachine
-    >>> machine = ConvPoseMachine(1, stage=EncoderDecoderStage(epochs=20), skeleton="lsp")
+    >>> machine = ConvPoseMachine(1, stage=EncoderDecoderStage(), epochs=20, skeleton="lsp")
 
     Notes
     -----
-    Deviations from the paper [1]_, all to be trained from nothing on a CPU: the encoder is a residual net with
-    standardised weights instead of an ImageNet-trained ResNet with batch norm; the decoder's layers are 3x3
-    convolutions that write the four cells of each finer one (sub-pixel convolutions [2]_) instead of 4x4 transposed
-    ones. On crops of 128 px its multiply-adds are those, within 5 %, of `cpm-lite` with three stages. A file is read by
-    ``posemachines.load(path, stage_classes=[EncoderDecoderStage])``.
+    Deviations from the paper [1]_, all of which serve training from scratch on a CPU: the encoder is a residual network
+    with standardised weights instead of an ImageNet-trained ResNet with batch normalisation; the layers of the decoder
+    are 3x3 convolutions with depth-to-space (sub-pixel convolutions [2]_) instead of 4x4 transposed convolutions. On
+    crops of 128 px it needs as many multiply-adds, within 5 %, as `cpm-lite` with three stages. Load a saved machine
+    with ``posemachines.load(path, stage_classes=[EncoderDecoderStage])``.
 
     References
     ----------
@@ -48,14 +47,15 @@ class EncoderDecoderStage(ConvStage):
        Neural Network", CVPR 2016.
     """
 
-    def _design(self) -> EncoderDecoderDesign:  # type: ignore[override]
-        if self.network != "lite":
-            raise ValueError(f"an encoder-decoder has no other networks: leave network='lite'; got {self.network!r}")
+    def design(self) -> EncoderDecoderDesign:  # type: ignore[override]
+        """The architecture, from which networks are built."""
+        if self.network != "cpm-lite":
+            raise ValueError(f"an encoder-decoder has no other networks: leave network out; got {self.network!r}")
         return EncoderDecoderDesign()
 
 
 class EncoderDecoderDesign(NamedTuple):
-    """What the network is built from; stands in for :class:`posemachines.conv.networks.network.Design`.
+    """Specification of the network, in place of :class:`posemachines.conv.networks.network.Design`.
 
     Attributes
     ----------
@@ -76,30 +76,30 @@ class EncoderDecoderDesign(NamedTuple):
 
     @property
     def stride(self) -> int:
-        """Pixels a belief cell."""
+        """Stride of the belief grid, in pixels."""
         return 4
 
     @property
     def maps_folded(self) -> int:
-        """Channels that the last layer writes for each map."""
+        """Output channels per belief map of the last layer."""
         return 1
 
     def trunk(self) -> nn.Module:
-        """A fresh encoder and decoder."""
+        """Build the encoder and decoder."""
         return EncoderDecoderTrunk(self.widths, self.blocks, self.decoder)
 
     def head(self, n_maps: int, uses_beliefs: bool) -> nn.Module:
-        """A fresh last layer; ValueError for a later stage."""
+        """Build the last layer; ValueError for a later stage."""
         if uses_beliefs:
-            raise ValueError("an encoder-decoder reads no beliefs; use it as the only stage, or as the first one")
+            raise ValueError("an encoder-decoder reads no beliefs; use it as the only stage or as the first one")
         return EncoderDecoderHead(n_maps, self.decoder[-1])
 
     def trunk_of(self, uses_beliefs: Sequence[bool]) -> tuple[int, ...]:
-        """For each stage the index of its trunk."""
+        """Index of the trunk of each stage."""
         return (0,) * len(uses_beliefs)
 
     def published_rate(self, uses_beliefs: bool) -> float:
-        """Factor of the learning rate."""
+        """Multiplier of the learning rate."""
         return 1.0
 
 
@@ -128,7 +128,7 @@ class EncoderDecoderHead(nn.Module):
         super().__init__()
         self.body = activation()
         self.beliefs = ScaledConv2d(width, n_maps, 1, gain=0.1)
-        with torch.no_grad():  # all background
+        with torch.no_grad():  # background everywhere
             self.beliefs.bias[-1] = BELIEF_GAIN
 
     def forward(self, features: torch.Tensor, previous=None, centre=None) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Poses from one HOG descriptor of the whole crop: the nearest neighbour's, and by ridge regression."""
+"""Poses from the HOG descriptor of the whole crop: nearest neighbour and ridge regression."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ._baseline import Baseline
 
 __all__ = ["NearestNeighbourHOG", "RidgeHOG", "describe"]
 
-HELD_OUT = 5  # one person of so many chooses the strength of the ridge
+HELD_OUT = 5  # one subject in five is held out to choose the strength of the ridge
 
 
 def describe(images: np.ndarray, cell: int, n_jobs: int = 1) -> np.ndarray:
@@ -29,14 +29,14 @@ def describe(images: np.ndarray, cell: int, n_jobs: int = 1) -> np.ndarray:
 
 
 class NearestNeighbourHOG(Baseline):
-    """The pose of the training person who looks most alike, or the mean pose of several.
+    """The pose of the most similar training subject, or the mean pose of several.
 
     Parameters
     ----------
     n_neighbours : int, default=1
-        Whose joints are averaged; those who lack a label are passed over for the next.
+        Neighbours whose joints are averaged; one in which a joint is not labelled is replaced by the next.
     cell : int, default=16
-        Pixels a HOG cell.
+        Side of the HOG cells, in pixels.
     n_jobs : int, default=1
         Threads.
     skeleton : str or Skeleton, optional
@@ -74,8 +74,8 @@ class NearestNeighbourHOG(Baseline):
             labelled = joint[..., 2] > 0
             chosen = labelled & (labelled.cumsum(1) <= self.n_neighbours)
             means = (joint[..., :2] * chosen[..., None]).sum(1) / np.maximum(chosen.sum(1), 1)[:, None]
-            anybody = self.joints_[self.joints_[:, part, 2] > 0, part, :2].mean(0)
-            poses[:, part] = np.where(chosen.any(1)[:, None], means, anybody)
+            overall = self.joints_[self.joints_[:, part, 2] > 0, part, :2].mean(0)
+            poses[:, part] = np.where(chosen.any(1)[:, None], means, overall)
         return poses
 
 
@@ -85,13 +85,13 @@ class RidgeHOG(Baseline):
     Parameters
     ----------
     strengths : tuple of float
-        Of the ridge; a fifth of the people chooses one for all parts.
+        Candidate strengths of the ridge; one is chosen for all parts, on a held-out fifth of the subjects.
     cell : int, default=16
-        Pixels a HOG cell.
+        Side of the HOG cells, in pixels.
     n_jobs : int, default=1
         Threads.
     random_state : int, default=0
-        Chooses the fifth.
+        Selects that fifth.
     skeleton : str or Skeleton, optional
 
     Attributes
@@ -140,7 +140,7 @@ class RidgeHOG(Baseline):
 
     @staticmethod
     def _solve(descriptors, y, strength: float) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (D, 2 P) and offsets (2 P), each part from those who have it labelled."""
+        """Weights (D, 2 P) and offsets (2 P), each part fitted to the subjects in which it is labelled."""
         weights, offsets = [], []
         for part in range(y.shape[1]):
             labelled = y[:, part, 2] > 0

@@ -1,4 +1,4 @@
-"""The mean pose: what can be predicted without looking."""
+"""The mean pose: the baseline that ignores the image."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["MeanPose"]
 
 
 class MeanPose(Baseline):
-    """Predicts for everybody the mean place of each joint in the training crops.
+    """Predicts the mean position of each joint in the training crops, for every subject.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class MeanPose(Baseline):
     Attributes
     ----------
     mean_ : float32 ndarray of shape (P, 2)
-        x, y in pixels of the crop; unlabelled joints do not count.
+        x, y in pixels of the crop, over labelled joints.
     skeleton_ : Skeleton
     """
 

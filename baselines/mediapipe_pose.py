@@ -1,4 +1,4 @@
-"""An optional peer trained elsewhere: MediaPipe's pose model, with its landmarks carried over to other skeletons."""
+"""An optional peer trained elsewhere: MediaPipe's pose model, with its landmarks mapped to other skeletons."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ LANDMARKS = (
     "right thumb", "left hip", "right hip", "left knee", "right knee", "left ankle", "right ankle", "left heel",
     "right heel", "left foot index", "right foot index",
 )  # fmt: skip
-"""The model's 33 landmarks in their order, person-centric, in the words of the skeletons here."""
+"""The 33 landmarks of the model in their order, person-centric, named like the parts of the skeletons here."""
 
 STORED = 922_337 + 3_169_489
-"""Numbers (float16) in ``pose_detection.tflite``, which leaves out zero weights, and ``pose_landmark_full.tflite``."""
+"""Parameters (float16) in ``pose_detection.tflite``, which omits zero weights, and ``pose_landmark_full.tflite``."""
 
 
 def find_landmarks(images: np.ndarray, *, border: float, size: int, confidence: float) -> np.ndarray:
-    """Landmarks of the most prominent person of each crop.
+    """Landmarks of the most prominent person in each crop.
 
     Parameters
     ----------
     images : uint8 ndarray of shape (N, H, W, 3)
         RGB.
     border : float
-        Width of the border that repeats the outermost pixels, as a share of the crop's longer side.
+        Width of the replicated border, as a fraction of the longer side of the crop.
     size : int
-        Side in pixels of the square to which crop and border are scaled for the model.
+        Side of the square, in pixels, to which crop and border are scaled for the model.
     confidence : float
-        Least score of a detection, in [0, 1].
+        Minimum score of a detection, in [0, 1].
 
     Returns
     -------
     float64 ndarray of shape (N, 33, 2)
-        x, y in pixels of the crop; NaN for people in whom nobody is detected.
+        x, y in pixels of the crop; NaN where nobody is detected.
 
     Raises
     ------
     ImportError
-        If mediapipe is missing, or of a version without the model.
+        If mediapipe is missing, or its version lacks the model.
     """
     pose = check_mediapipe()
     height, width = images.shape[1:3]
@@ -58,7 +58,7 @@ def find_landmarks(images: np.ndarray, *, border: float, size: int, confidence: 
     top, left = (side - height) // 2, (side - width) // 2
     bottom, right = side - height - top, side - width - left
     found = np.full((len(images), len(LANDMARKS), 2), np.nan)
-    with _quiet():  # it announces its graph, which stands once a picture has run through
+    with _quiet():  # the model logs its graph when the first image is processed
         model = pose(static_image_mode=True, model_complexity=1, min_detection_confidence=confidence)
         model.process(np.zeros((size, size, 3), np.uint8))
     with model:
@@ -67,24 +67,24 @@ def find_landmarks(images: np.ndarray, *, border: float, size: int, confidence: 
             answer = model.process(cv2.resize(framed, (size, size), interpolation=cv2.INTER_CUBIC)).pose_landmarks
             if answer is not None:
                 found[person] = [(mark.x, mark.y) for mark in answer.landmark]
-    return found * side - 0.5 - np.array([left, top])  # the model's 0 and 1 are the outer edges of the picture
+    return found * side - 0.5 - np.array([left, top])  # the model's 0 and 1 are the outer edges of the image
 
 
 def check_mediapipe():
-    """``mediapipe.solutions.pose.Pose``, imported only when it is needed; ImportError says what to install."""
+    """``mediapipe.solutions.pose.Pose``, imported when it is needed; the ImportError says what to install."""
     try:
         from mediapipe.python.solutions.pose import Pose
     except ImportError as error:
         raise ImportError(
-            f"MediaPipePose needs mediapipe from 0.10.15 to 0.10.21, whose wheels hold the model ({error}); since it "
-            'needs numpy < 2, install it in an environment of its own: pip install "posemachines[mediapipe]"'
+            f"MediaPipePose needs mediapipe 0.10.15 to 0.10.21, whose wheels contain the model ({error}); since it "
+            'needs numpy < 2, install it in a separate environment: pip install "posemachines[mediapipe]"'
         ) from error
     return Pose
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Nothing on the standard error stream meanwhile, from compiled code either."""
+    """Silence the standard error stream, including output of compiled code."""
     kept, sink = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(sink, 2)
@@ -96,10 +96,10 @@ def _quiet() -> Iterator[None]:
 
 
 def affine_combination(points: np.ndarray, target: np.ndarray, strength: float) -> np.ndarray:
-    """Weights (K,) that sum to 1 and carry points (N, K, 2) to a target (N, 2) by least squares.
+    """Least-squares weights (K,), summing to 1, that map points (N, K, 2) to a target (N, 2).
 
-    The ridge draws them towards equal weights; its price is `strength` times the points' mean square about the mean
-    of each person's points.
+    A ridge penalty pulls them towards equal weights; it is `strength` times the mean square of the points about the
+    mean of each subject's points.
     """
     centres = points.mean(1, keepdims=True)
     spread = (points - centres).transpose(0, 2, 1).reshape(-1, points.shape[1])  # (2 N, K)
@@ -110,56 +110,54 @@ def affine_combination(points: np.ndarray, target: np.ndarray, strength: float) 
 
 
 class MediaPipePose(Baseline):
-    """MediaPipe's pose model (BlazePose), which was trained elsewhere, with the skeleton's other parts added.
+    """MediaPipe's pose model (BlazePose), trained elsewhere, extended to the other parts of the skeleton.
 
-    Parts that bear the name of one of the `LANDMARKS` are taken as the model gives them. Each other part (neck and
-    head top of LSP) becomes the affine combination of all landmarks that fits training people best: it moves, turns
-    and grows with the person. People in whom nobody is detected get the mean pose.
+    Parts named like one of the `LANDMARKS` are taken from the model. Every other part (neck and head top of LSP) is the
+    affine combination of all landmarks that fits the training subjects best: it moves, rotates and scales with the
+    person. Where nobody is detected, the mean pose is predicted.
 
     Parameters
     ----------
     n_adapt : int, default=500
-        The model looks at so many of the first training people, for the parts without a landmark.
+        Number of training subjects, from the first on, to which the parts without a landmark are fitted.
     strength : float, default=1e-3
-        Of the ridge that draws a combination towards equal weights, as a share of the landmarks' mean square about
-        their own mean.
+        Strength of the ridge penalty, as a fraction of the mean square of the landmarks about their mean.
     border : float, default=0.375
-        Width of the border that the crop gets, as a share of its longer side.
+        Width of the border added to the crop, as a fraction of its longer side.
     size : int, default=256
-        Side in pixels of the square to which crop and border are scaled.
+        Side of the square, in pixels, to which crop and border are scaled.
     confidence : float, default=0.5
-        Least score of a detection, in [0, 1].
+        Minimum score of a detection, in [0, 1].
     skeleton : str or Skeleton, optional
-        Needed in practice: numbered parts bear the name of no landmark.
+        Needed in practice, or taken from the crops: numbered parts match no landmark.
 
     Attributes
     ----------
     weights_ : float64 ndarray of shape (P, 33)
-        Each row sums to 1; NaN for a part without a landmark that is labelled in nobody who was detected.
+        Each row sums to 1; NaN for a part without a landmark that is labelled in no detected subject.
     mean_ : float64 ndarray of shape (P, 2)
-        Mean pose of all training people, in pixels of the crop.
+        Mean pose of all training subjects, in pixels of the crop.
     found_ : float
-        Share of the people that the model looked at in `fit` in whom it detected somebody.
+        Fraction of the subjects used for fitting in which somebody was detected.
 
     Raises
     ------
     ImportError
         In `fit` and `predict`, if mediapipe is missing.
     ValueError
-        In `fit`, if a parameter makes no sense or no part of the skeleton bears the name of a landmark.
+        In `fit`, if a parameter is out of range or no part of the skeleton has the name of a landmark.
 
     Notes
     -----
-    Off the protocol: the model was trained on other photographs, which nobody here knows and which may include those
-    of the test, to its own definition of joints. Its row in a table is that of a peer, not a comparison under equal
-    conditions.
+    Off-protocol: the model was trained on other, unpublished photos, which may include those of the test, with its own
+    definition of the joints. Its row in a table is that of a peer, not a comparison under equal conditions.
 
-    Its detector looks for people who leave room around them and misses many who fill the crop, hence the border;
-    enlarging alone does not help. Border, size and strength were chosen on images 1 to 600 of LSPET.
+    Its detector expects people with space around them and misses many who fill the crop, hence the border; scaling up
+    alone does not help. Border, size and strength were chosen on images 1 to 600 of LSPET.
 
-    mediapipe needs numpy < 2, so it wants an environment of its own. A file of :meth:`save` holds what was learned
-    here, not the model, which is read from the wheel. On its first detection in a process the model writes a warning
-    about square regions to the standard error stream; crops reach it as squares, so it means nothing.
+    mediapipe needs numpy < 2 and therefore a separate environment. A file written by :meth:`save` contains what was
+    learned here, not the model, which comes with the wheel. At its first detection in a process the model writes a
+    warning about square regions to the standard error stream; it can be ignored, since the crops are square.
 
     References
     ----------
@@ -191,7 +189,7 @@ class MediaPipePose(Baseline):
         names = [part.lower().replace("_", " ") for part in self.skeleton_.parts]
         if not {*names} & {*LANDMARKS}:
             raise ValueError(
-                f"no part of the skeleton {self.skeleton_.name!r} is a landmark of MediaPipe's; pass a skeleton=... "
+                f"no part of the skeleton {self.skeleton_.name!r} is a landmark of MediaPipe; pass a skeleton=... "
                 f"with some of these names: {', '.join(LANDMARKS)}"
             )
         X, few = X[: self.n_adapt], y[: self.n_adapt]
@@ -215,7 +213,7 @@ class MediaPipePose(Baseline):
             raise ValueError(f"confidence must lie in [0, 1]; got {self.confidence!r}")
 
     def _detect(self, X) -> np.ndarray:
-        """Landmarks (N, 33, 2) in pixels of the crop; NaN for people in whom nobody is detected."""
+        """Landmarks (N, 33, 2) in pixels of the crop; NaN where nobody is detected."""
         return find_landmarks(X, border=self.border, size=self.size, confidence=self.confidence)
 
     def _predict(self, X) -> np.ndarray:
@@ -226,5 +224,5 @@ class MediaPipePose(Baseline):
         return poses
 
     def size(self) -> dict[str, int]:
-        """Numbers in the model's two networks, and those that are kept here."""
+        """{"parameters": n}: those of the model's two networks, plus those learned here."""
         return {"parameters": STORED + super().size()["parameters"]}

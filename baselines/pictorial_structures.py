@@ -1,4 +1,4 @@
-"""Pictorial structures: a tree of parts, exact inference."""
+"""Pictorial structures: a tree of parts with exact inference."""
 
 from __future__ import annotations
 
@@ -15,39 +15,41 @@ from sklearn.utils.validation import check_is_fitted
 
 import posemachines
 from posemachines import PoseMachine
-from posemachines._utils.checks import check_images, check_joints
-from posemachines.skeleton import Skeleton, get_skeleton
+from posemachines._utils.checks import check_images
+from posemachines.datasets import Crops
+from posemachines.skeleton import Skeleton
 
+from ._baseline import unpack
 from ._distance_transform import best_offsets
 from ._files import read_baseline, write_baseline
 
 __all__ = ["PictorialStructures"]
 
 LEAST_BELIEF = 1e-4
-LEAST_SPREAD = 0.5  # cells; of an offset
-HELD_OUT = 10  # one person of so many chooses the weight of the deformations
+LEAST_SPREAD = 0.5  # cells; smallest standard deviation of an offset
+HELD_OUT = 10  # one subject in ten is held out to choose the weight of the deformations
 
 
 class PictorialStructures(BaseEstimator):
-    """The explicit graphical model that pose machines do without: parts on a tree, as springs pull them.
+    """Pictorial structures: the explicit graphical model that pose machines do without.
 
-    A part's appearance is the logarithm of the beliefs of a one-stage machine, which sees no other part. The offset
-    from a part to its child on the tree is one of several types, each a Gaussian about a mean offset; types are
-    clusters of the training offsets. The best pose of all is found exactly, by dynamic programming on the tree with
-    generalised distance transforms.
+    The appearance score of a part is the logarithm of the beliefs of a one-stage machine, which knows nothing of other
+    parts. The offset from a part to its child in the tree has one of several types, each a Gaussian around a mean
+    offset; types are clusters of the training offsets. The best pose is found exactly, by dynamic programming on the
+    tree with generalised distance transforms.
 
     Parameters
     ----------
     machine : SequentialMachine, optional
-        Of one stage, or more of which the first is taken: not fitted, or fitted with `prefit`. By default a Pose
-        Machine of one forest stage.
+        Its first stage gives the beliefs: untrained, or fitted with `prefit`. By default a Pose Machine with one forest
+        stage.
     prefit : bool, default=False
-        Take `machine` as it is. The people of `fit` should then be others than it was trained on.
+        Use the fitted `machine` without training it. `fit` should then be given other subjects than it was trained on.
     n_types : int, default=6
-        Of the offset to each child.
+        Types of the offset to each child.
     weights : tuple of float
-        Of the deformations against the beliefs; people who were not trained on choose one (a tenth of them; all where
-        `prefit`).
+        Candidate weights of the deformations relative to the beliefs; one is chosen on held-out subjects (a tenth of
+        them; all with `prefit`).
     random_state : int, default=0
     skeleton : str or Skeleton, optional
 
@@ -82,14 +84,14 @@ class PictorialStructures(BaseEstimator):
         self.random_state = random_state
         self.skeleton = skeleton
 
-    def fit(self, X, y) -> PictorialStructures:
-        """Train the beliefs, learn the tree and its offsets, choose their weight.
+    def fit(self, X, y=None) -> PictorialStructures:
+        """Train the machine, learn the tree and its offsets, and choose their weight.
 
         Parameters
         ----------
-        X : uint8 ndarray of shape (N, H, W, 3)
-        y : ndarray of shape (N, P, 3)
-            x, y in pixels of the crop, and visible.
+        X : Crops, or uint8 ndarray of shape (N, H, W, 3)
+        y : ndarray of shape (N, P, 3), optional
+            With an array of crops: x, y in pixels of the crop, and labelled.
 
         Returns
         -------
@@ -99,13 +101,11 @@ class PictorialStructures(BaseEstimator):
         Raises
         ------
         ValueError
-            If the arrays are malformed, or `prefit` is given without a machine.
+            If the arrays are malformed, or `prefit` is set without a machine.
         """
-        X = check_images(X)
-        y = check_joints(y, n_people=len(X))
-        self.skeleton_ = get_skeleton(self.skeleton, y.shape[1])
+        X, y, self.skeleton_ = unpack(X, y, self.skeleton)
         if self.prefit and self.machine is None:
-            raise ValueError("prefit needs a machine that is fitted")
+            raise ValueError("prefit needs a fitted machine")
         held = np.ones(len(X), bool)
         if not self.prefit:
             held[:] = False
@@ -120,7 +120,7 @@ class PictorialStructures(BaseEstimator):
         return self
 
     def _learn_offsets(self, y) -> None:
-        """The tree whose offsets vary least, and the types of its offsets; `y` in cells."""
+        """Learn the tree whose offsets vary least, and the types of its offsets; `y` in cells."""
         n_parts = y.shape[1]
         labelled = y[..., 2] > 0
         limbs = self.skeleton_.limbs or [(a, b) for a in range(n_parts) for b in range(a)]
@@ -142,7 +142,7 @@ class PictorialStructures(BaseEstimator):
         self.types_ = np.array([self._types(y, labelled, *edge) for edge in self.edges_]).reshape(-1, self.n_types, 5)
 
     def _types(self, y, labelled, parent: int, child: int) -> np.ndarray:
-        """Mean x, y, variance in x, y, and logarithm of the share, of each type, (K, 5); -inf for unused ones."""
+        """Mean x, y, variance in x, y, and log frequency of each type, (K, 5); -inf for unused types."""
         both = labelled[:, parent] & labelled[:, child]
         offsets = y[both, child, :2] - y[both, parent, :2]
         rows = np.tile([0.0, 0.0, 1.0, 1.0, -np.inf], (self.n_types, 1))
@@ -155,7 +155,7 @@ class PictorialStructures(BaseEstimator):
         return rows
 
     def _choose_weight(self, X, y) -> float:
-        """The weight with which most joints are within 0.2 of the longer side of a person's box."""
+        """The weight with which most joints are within 0.1 of the longer side of the bounding box of the joints."""
         if len(self.weights) == 1:
             return float(self.weights[0])
         beliefs = self._beliefs(X)
@@ -206,14 +206,15 @@ class PictorialStructures(BaseEstimator):
     def predict(self, X) -> np.ndarray:
         """Joints (N, P, 2), in pixels of the crop."""
         check_is_fitted(self, "weight_")
-        return self._infer(self._beliefs(check_images(X)), self.weight_).astype(np.float32)
+        X = check_images(X.X if isinstance(X, Crops) else X)
+        return self._infer(self._beliefs(X), self.weight_).astype(np.float32)
 
     def staged_predict(self, X) -> Iterator[np.ndarray]:
-        """Joints after its only stage."""
+        """Joints after the only stage."""
         yield self.predict(X)
 
     def size(self) -> dict[str, int]:
-        """Those of the first stage, and the numbers that describe the offsets."""
+        """Size of the first stage, plus the parameters of the offsets."""
         check_is_fitted(self, "weight_")
         counts = dict(self.machine_.stages_[0].size())
         counts["parameters"] = counts.get("parameters", 0) + int(self.types_.size)
@@ -222,7 +223,7 @@ class PictorialStructures(BaseEstimator):
     # -- files ------------------------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """Write everything into a ``.npz`` file, with the machine of the beliefs."""
+        """Write the fitted baseline, including its machine, into a ``.npz`` file."""
         check_is_fitted(self, "weight_")
         with TemporaryDirectory() as folder:
             file = Path(folder) / "machine.npz"
@@ -234,7 +235,7 @@ class PictorialStructures(BaseEstimator):
 
     @classmethod
     def load(cls, path: str | Path) -> PictorialStructures:
-        """The fitted baseline that :meth:`save` wrote."""
+        """Read the baseline that :meth:`save` wrote."""
         parameters, skeleton, arrays = read_baseline(path, cls.__name__)
         parameters["weights"] = tuple(parameters["weights"])
         with TemporaryDirectory() as folder:
@@ -247,7 +248,7 @@ class PictorialStructures(BaseEstimator):
 
 
 def _best_child(scores: np.ndarray, types: np.ndarray, weight: float) -> tuple[np.ndarray, np.ndarray]:
-    """For every place of the parent the best score of the child with its offset, and the child's place."""
+    """For every cell of the parent, the best score of the child including the offset, and the cell of the child."""
     best, where = None, None
     for x, y, spread_x, spread_y, share in types:
         if share == -np.inf:
@@ -261,12 +262,12 @@ def _best_child(scores: np.ndarray, types: np.ndarray, weight: float) -> tuple[n
             better = found > best
             best[better], where[better] = found[better], places[better]
     if best is None:
-        raise ValueError("an offset has no type; nobody has both of its parts labelled")
+        raise ValueError("an offset has no type: no subject has both of its parts labelled")
     return best, where
 
 
 def _towards_the_peak(beliefs: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Part of a cell that the centre of the beliefs about the chosen cells lies off it, (N, P, 2)."""
+    """Subpixel offset from the chosen cells to the centre of mass of the beliefs around them, in cells, (N, P, 2)."""
     n, p, h, w = beliefs.shape
     moved = np.zeros((n, p, 2))
     people, parts = np.indices((n, p))

@@ -1,9 +1,10 @@
-"""Does context from easy parts fix hard parts? What stage 2 corrects, and whose belief maps it took.
+"""Does context from easy parts fix hard parts? What stage 2 corrects, and which belief maps it needs for that.
 
-Figure 3 of "Convolutional Pose Machines" (CVPR 2016): beliefs of parts that are easy tell a later stage where the hard
-ones are. Here for elbows and wrists: how often stage t finds a joint that stage t - 1 missed, and loses one that it
-had; and how accuracy changes when belief maps are withheld from stage 2, one part's or a group's: the mean maps of all
-people stand in for them. Forests read maps of limbs and of the body, too, which only the last two groups withhold.
+Figure 3 of "Convolutional Pose Machines" (CVPR 2016): the beliefs of easy parts help a later stage to locate the hard
+ones. Here for elbows and wrists: how often stage t finds a joint that stage t - 1 missed, and loses one that it found;
+and how accuracy changes when the belief maps of a part, or of a group of parts, are withheld from stage 2, that is,
+replaced by the mean maps over all subjects. Forests also read maps of limbs and of the body, which only the last two
+groups withhold.
 
     python benchmarks/studies/context.py
 """
@@ -34,7 +35,7 @@ BATCH = 64
 
 
 def measure(study: Study) -> None:
-    """Both machines: corrections from stage to stage, and what stage 2 loses without a part."""
+    """Corrections from stage to stage, and the loss of stage 2 without a part, for both machines."""
     people, options = study.people(), study.options
     compile_kernels(options.jobs)
     found = {}
@@ -48,7 +49,7 @@ def measure(study: Study) -> None:
 
 
 def _hits(study: Study, joints: np.ndarray) -> np.ndarray:
-    """1 where a joint (N, P, 2) in pixels of the crop is found, 0 where not, NaN where it is not scored; (N, P)."""
+    """1 for each of the joints (N, P, 2), in pixels of the crop, that is found, 0 if missed, NaN if not scored."""
     test, skeleton = study.people().test, study.people().skeleton
     truth = test.y.copy()
     truth[..., :2] = to_photo(test.y[..., :2], test.transforms)
@@ -64,7 +65,7 @@ def _parts(study: Study, target: str) -> list[int]:
 
 
 def _corrections(study: Study, hits: list[np.ndarray]) -> list[dict]:
-    """Shares of the missed that the next stage finds, and of the found that it loses."""
+    """Shares of missed joints that the next stage finds, and of found joints that it loses."""
     rows = []
     for target in TARGETS:
         parts = _parts(study, target)
@@ -84,7 +85,7 @@ def _corrections(study: Study, hits: list[np.ndarray]) -> list[dict]:
 
 
 def _share(study: Study, counted: np.ndarray, of: np.ndarray) -> dict:
-    """Share in %, with its interval by resampling people."""
+    """Share in %, with its bootstrap interval over subjects."""
     part, whole = counted.sum(1).astype(float), of.sum(1).astype(float)
     if not whole.sum():
         return {"value": None, "interval": [None, None], "n": 0}
@@ -94,7 +95,7 @@ def _share(study: Study, counted: np.ndarray, of: np.ndarray) -> dict:
 
 
 def _withheld(study: Study, machine, hits: list[np.ndarray]) -> dict:
-    """What stage 2 finds of the targets when maps of stage 1 are withheld: one part's, or a group's."""
+    """Accuracy of stage 2 on the targets when the maps of a part, or of a group, of stage 1 are withheld."""
     images, skeleton = study.people().test.X, study.people().skeleton
     batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     given = [next(iter(machine.staged_beliefs(batch, composites=True))) for batch in batches]
@@ -103,7 +104,7 @@ def _withheld(study: Study, machine, hits: list[np.ndarray]) -> dict:
 
     @cache
     def second(maps: tuple[int, ...]) -> np.ndarray:
-        """Which joints stage 2 finds with some maps of stage 1 replaced by their mean."""
+        """Which joints stage 2 finds when some maps of stage 1 are replaced by their mean."""
         joints = []
         for batch, beliefs, seen in zip(batches, given, features, strict=True):
             changed = beliefs.copy()
@@ -125,23 +126,23 @@ def _withheld(study: Study, machine, hits: list[np.ndarray]) -> dict:
 
 
 def _withholdings(skeleton, n_maps: int) -> dict[str, Callable[[int], tuple[int, ...]]]:
-    """By name, which maps are withheld when a part is judged; nothing where the question makes no sense."""
+    """By name, the maps that are withheld when a part is judged; none where the question makes no sense."""
     n_parts = skeleton.n_parts
 
     def one(part: int) -> Callable[[int], tuple[int, ...]]:
         return lambda judged: () if judged == part else (part,)
 
-    def those(*words: str) -> Callable[[int], tuple[int, ...]]:
+    def named(*words: str) -> Callable[[int], tuple[int, ...]]:
         found = [part for part, name in enumerate(skeleton.parts) if any(word in name for word in words)]
         return lambda judged: tuple(part for part in found if part != judged)
 
     single = {name: one(part) for part, name in enumerate(skeleton.parts)}
     groups = {
-        "head and neck": those("head", "neck"),
-        "shoulders": those("shoulder"),
-        "other joints of the arms": those("elbow", "wrist"),
-        "hips": those("hip"),
-        "knees and ankles": those("knee", "ankle"),
+        "head and neck": named("head", "neck"),
+        "shoulders": named("shoulder"),
+        "other joints of the arms": named("elbow", "wrist"),
+        "hips": named("hip"),
+        "knees and ankles": named("knee", "ankle"),
         "its own": lambda judged: (judged,),
         "all but its own": lambda judged: tuple(number for number in range(n_maps) if number not in (judged, n_parts)),
         "everything": lambda judged: tuple(range(n_maps)),
@@ -150,7 +151,7 @@ def _withholdings(skeleton, n_maps: int) -> dict[str, Callable[[int], tuple[int,
 
 
 def _loss(study: Study, first: np.ndarray, known: np.ndarray, without: np.ndarray) -> dict:
-    """Points that are lost, and the share of stage 2's corrections that are undone."""
+    """Change of accuracy in points, and the share of the corrections of stage 2 that are undone."""
     both = np.isfinite(known)
     change = np.where(both, without - known, 0).sum(1)
     ratios = 100 * resampled_ratios(change, both.sum(1).astype(float), n_resamples=study.resamples)
@@ -163,11 +164,11 @@ def _loss(study: Study, first: np.ndarray, known: np.ndarray, without: np.ndarra
 
 
 def draw(result: dict):
-    """Points that elbows and wrists lose when beliefs are withheld, both machines."""
+    """Change of accuracy for elbows and wrists when beliefs are withheld, for both machines."""
     names = [row["withheld"] for row in next(iter(result["machines"].values()))["withheld"]["elbows"]]
     made = figure(8.6, 6.2)
     axes = made.subplots(1, 2, sharex=True, sharey=True)
-    places = np.arange(len(names)) + 0.8 * (np.arange(len(names)) >= len(result["parts"]))  # groups stand apart
+    places = np.arange(len(names)) + 0.8 * (np.arange(len(names)) >= len(result["parts"]))  # a gap before the groups
     for ax, (name, found) in zip(axes, result["machines"].items(), strict=False):
         for number, (target, rows) in enumerate(found["withheld"].items()):
             points, ends = (np.array([row[key] for row in rows]) for key in ("points", "interval"))
@@ -178,7 +179,7 @@ def draw(result: dict):
             )  # fmt: skip
         dress(ax, xlabel="Change of PCK@0.2 of stage 2 [points]", ylabel="")
         ax.grid(axis="x", color=GRID, linewidth=0.7)
-        ax.grid(labelled=False, axis="y")
+        ax.grid(visible=False, axis="y")
         ax.set_title(LABELS[name], fontsize=9.5, fontweight="bold", color=INK)
         ax.set_yticks(places, names, fontsize=SMALL)
         ax.axvline(0, color=INK, linewidth=0.7)

@@ -1,9 +1,9 @@
 """Accuracy against milliseconds, memory and training minutes: the Pareto front of both families.
 
 Points are the machines of the comparison after one, two and three stages, the hybrids and the baselines, trained on all
-people, and both machines trained on fewer. A peer that was trained elsewhere stands on no front. Every machine is
-measured one image at a time in this run; training is the time of the processor, of all cores together, when the machine
-was trained, which other work on the computer lengthens less than the time by the clock.
+subjects, and both machines trained on fewer. The peer, trained elsewhere, is excluded from the fronts. Prediction is
+measured in this run, one image at a time. Training is measured in CPU time, summed over all cores, which depends less
+on other load than wall-clock time.
 
     python benchmarks/studies/cost.py
 """
@@ -25,7 +25,7 @@ from posemachines._utils.figures import INK, QUIET, SMALL, figure
 from posemachines.comparison.machines import LABELS, PEERS, compile_kernels, installed
 from posemachines.profiling.cost import measure_inference
 
-SIZES = (500, 2000)  # people, for the cost of training
+SIZES = (500, 2000)  # training subjects, for the cost of training
 FAMILIES = {
     "pm": "forest", "structures": "forest", "cpm": "conv", "one-stage": "conv", "net-structures": "conv",
     "hybrid": "both", "reverse": "both", "encoder-decoder": "conv", "deep-pose": "conv",
@@ -36,7 +36,7 @@ STYLES = {
     "forest": ("forests", colour(0), "o"), "conv": ("nets", colour(1), "s"), "both": ("hybrids", colour(2), "D"),
     "baseline": ("baselines", QUIET, "^"), "peer": ("peer, off-protocol", QUIET, "X"),
 }  # fmt: skip
-SIDES = (  # of a point, where its number may stand: up and to the left of a front it is empty
+SIDES = (  # of a point, where its number may be written, the best first: a front is empty above and to its left
     (-0.8, 0.75), (-1.05, 0), (0, 0.95), (-1.05, 0.4), (-0.4, 1), (0.8, 0.75), (0.4, 1), (0.8, -0.75), (0, -1),
     (-0.8, -0.75), (1.05, 0),
 )  # fmt: skip
@@ -48,12 +48,12 @@ def measure(study: Study) -> None:
     people, options = study.people(), study.options
     compile_kernels(options.jobs)
     points: list[dict] = []
-    n_train = len(people.train.X)
+    n_train = len(people.train)
     sizes = (n_train // 2,) if study.quick else tuple(size for size in SIZES if size < n_train)
     jobs = [(name, n_train) for name in installed()] + [(name, size) for size in sizes for name in ("pm", "cpm")]
     for number, (name, size) in enumerate(jobs, 1):
         machine = study.machine(name, size)
-        trained = study.trained(machine, name, n_people=size)
+        trained = study.trained(machine, name, n_train=size)
         figures = stage_figures(study.evaluated(trained.machine))
         whole = size == n_train
         for part, each in _prefixes(trained.machine, figures) if whole else [(trained.machine, figures[-1])]:
@@ -74,7 +74,7 @@ def measure(study: Study) -> None:
                     "inference_mib": inference["peak_mib"],
                     "operations": inference["operations"],
                     "complexity": inference["complexity"],
-                    "cpu_minutes": cost["cpu_seconds"] / 60 if known else None,  # of fewer stages it is not
+                    "cpu_minutes": cost["cpu_seconds"] / 60 if known else None,  # unknown for fewer stages
                     "peak_mib": cost["peak_mib"] if known else None,
                 }
             )
@@ -83,22 +83,25 @@ def measure(study: Study) -> None:
 
 
 def _prefixes(machine, figures: list[dict]) -> list[tuple]:
-    """The machine after one stage, two stages, ..., with its figures; a hybrid once it has both kinds of stages."""
+    """The machine after one, two, ... stages, with its accuracy; a hybrid only once it has both kinds of stages."""
     stages = getattr(machine, "stages_", None)
     if not stages or len(stages) < 2:
         return [(machine, figures[-1])]
     made, kinds = [], {type(stage) for stage in stages}
     for number, each in enumerate(figures, 1):
         if {type(stage) for stage in stages[:number]} < kinds:
-            continue  # a machine of another name
-        part = SequentialMachine(machine.stages_[:number], skeleton=machine.skeleton_)
-        part.stages_, part.skeleton_ = machine.stages_[:number], machine.skeleton_
+            continue  # another machine, which has its own points
+        part = SequentialMachine(
+            machine.stages_[:number], skeleton=machine.skeleton_, device=getattr(machine, "device", "auto"),
+            n_jobs=machine.n_jobs,
+        )  # fmt: skip
+        part.stages_, part.skeleton_, part.crop_size_ = machine.stages_[:number], machine.skeleton_, machine.crop_size_
         made.append((part, each))
     return made
 
 
 def _front(points: list[dict], what: str, threshold: str = "0.2") -> list[int]:
-    """Indices of the points that no other beats in accuracy at the same cost or less."""
+    """Indices of the points than which no other is more accurate at the same cost or less."""
     known = [number for number, point in enumerate(points) if point[what] is not None and point["machine"] not in PEERS]
     known.sort(key=lambda number: (points[number][what], -points[number]["pck"][threshold]))
     front: list[int] = []
@@ -109,7 +112,7 @@ def _front(points: list[dict], what: str, threshold: str = "0.2") -> list[int]:
 
 
 def draw(result: dict):
-    """A plot a cost: all points, the front as a line, and below the names of what stands there with a number."""
+    """One plot per cost: all points and the front as a line; a legend below names the numbered points."""
     numbers = _numbered(result)
     made = figure(9.6, 5.6 + 0.12 * max(len(numbers) - 18, 0))
     axes = made.subplots(1, len(COSTS), sharey=True)
@@ -147,13 +150,13 @@ def _numbered(result: dict) -> dict[int, int]:
 
 
 def _stages(result: dict, point: dict) -> str:
-    """How many of its machine's stages a point has; nothing where it has them all."""
+    """How many stages of its machine a point has; empty if it has all of them."""
     most = max(each["stages"] for each in result["points"] if each["machine"] == point["machine"])
     return "" if point["stages"] == most else f", {point['stages']} of {most} stages"
 
 
 def _draw_points(ax, result: dict, what: str) -> None:
-    """All points of one cost, the front and the mean pose."""
+    """All points for one cost, the front and the mean pose."""
     points, shown = result["points"], _shown(result, what)
     most = max(point["people"] for point in points)
     for family, (_, shade, marker) in STYLES.items():
@@ -181,7 +184,7 @@ def _draw_points(ax, result: dict, what: str) -> None:
 
 
 def _tick(ax) -> None:
-    """Ticks at 1, 2, 5, 10, ... of a logarithmic axis; at powers of ten alone where these would be many."""
+    """Ticks of a logarithmic axis at 1, 2, 5, 10, ..., or only at powers of ten if these would be too many."""
     low, high = ax.get_xlim()
     steps = (1, 2, 5) if high / low < 1e3 else (1,)
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)))
@@ -191,22 +194,23 @@ def _tick(ax) -> None:
 
 
 def _area(share: float) -> float:
-    """Of a point whose machine was trained on a share of the people."""
+    """Area of a point whose machine was trained on a share of the subjects."""
     return 10 + 36 * np.sqrt(share)
 
 
 def _name_all(made, result: dict, numbers: dict[int, int]) -> None:
-    """Legends: families and sizes above; below, the machine of each number."""
+    """Legends: families and sizes above, the machine of each number below."""
     points = result["points"]
     sizes = sorted({point["people"] for point in points})
     families = {point["family"] for point in points}
     ax, below = made.axes[0], []
     above = [_key(ax, name, shade, marker) for family, (name, shade, marker) in STYLES.items() if family in families]
-    above += [_key(ax, f"{size:,} people", INK, "o", size / sizes[-1], True) for size in sorted({sizes[0], sizes[-1]})]
+    for size in sorted({sizes[0], sizes[-1]}):
+        above.append(_key(ax, f"{size:,} subjects", INK, "o", size / sizes[-1], True))
     above += ax.plot([], [], color=INK, linewidth=0.9, alpha=0.6, label="front")
     for index, number in numbers.items():
         point = points[index]
-        people = "" if point["people"] == sizes[-1] else f", {point['people']:,} people"
+        people = "" if point["people"] == sizes[-1] else f", {point['people']:,} subjects"
         label = f"{number}  {point['label']}{_stages(result, point)}{people}"
         below.append(_key(ax, label, *STYLES[point["family"]][1:], point["people"] / sizes[-1]))
     common = {"frameon": False, "fontsize": SMALL, "labelcolor": INK, "handletextpad": 0.4}
@@ -215,14 +219,14 @@ def _name_all(made, result: dict, numbers: dict[int, int]) -> None:
 
 
 def _key(ax, label: str, shade: str, marker: str, share: float = 1.0, hollow: bool = False):
-    """A point for a legend."""
+    """A point for the legend."""
     face, edge = ("none", 0.8) if hollow else (shade, 0)
     return ax.plot([], [], color=shade, markerfacecolor=face, marker=marker, linestyle="none", label=label,
                    markeredgewidth=edge, markersize=np.sqrt(_area(share)))[0]  # fmt: skip
 
 
 def _write_numbers(ax, result: dict, numbers: dict[int, int], what: str) -> None:
-    """Each number close to its point, where neither a point nor another number is; the front's in bold."""
+    """Write each number close to its point, clear of other points and numbers; those on the front in bold."""
     points, shown = result["points"], _shown(result, what)
     scale = 72 / ax.figure.dpi
     spots = {n: scale * ax.transData.transform((_place(points[n], what), points[n]["pck"]["0.2"])) for n in shown}

@@ -1,8 +1,9 @@
-"""What may be wrong with a picture of a person: its quality, and how the crop is cut."""
+"""Disturbances of the crops: image quality, and how the crop is cut."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import cv2
@@ -21,18 +22,18 @@ class Disturbance(NamedTuple):
     Attributes
     ----------
     label : str
-        With the unit of its severity.
+        Display name, with the unit of the severity.
     severities : tuple of float
         From mild to strong.
-    picture : callable or None
+    image : callable or None
         (crop, severity, generator) -> crop.
     frame : callable or None
-        (side, severity, generator) -> matrix (2, 3) that is applied to places of the crop, where the crop is cut anew.
+        (side, severity, generator) -> matrix (2, 3) that moves points of the crop; the crop is cut anew.
     """
 
     label: str
     severities: tuple[float, ...]
-    picture: Callable | None = None
+    image: Callable | None = None
     frame: Callable | None = None
 
 
@@ -50,14 +51,14 @@ def _jpeg(crop, quality, _rng):
 
 
 def _dark(crop, gain, rng):
-    """A short exposure: fewer photons, so that shot and read-out noise weigh more."""
+    """A short exposure: fewer photons, hence more shot and read-out noise."""
     linear = (crop / 255.0) ** 2.2 * gain
     noisy = linear + rng.normal(0, 1, crop.shape) * np.sqrt(linear / 2000 + 0.002**2)
     return (255 * noisy.clip(0, 1) ** (1 / 2.2)).round().astype(np.uint8)
 
 
 def _occlude(crop, share, rng):
-    """A grey square over part of the crop; `share` is its side in sides of the crop."""
+    """A grey square over part of the crop, whose side is `share` times that of the crop."""
     side = round(share * crop.shape[0])
     x, y = (int(rng.integers(0, length - side + 1)) for length in crop.shape[1::-1])
     covered = crop.copy()
@@ -86,41 +87,41 @@ def _rotate(side, degrees, rng):
 
 
 DISTURBANCES = {
-    "blur": Disturbance("Blur, sigma [px]", (0.7, 1.5, 3.0, 6.0), picture=_blur),
-    "noise": Disturbance("Noise, sigma [grey levels]", (8, 16, 32, 64), picture=_noise),
-    "jpeg": Disturbance("JPEG quality", (40, 20, 10, 5), picture=_jpeg),
-    "darkness": Disturbance("Exposure [of the photo's]", (0.5, 0.2, 0.1, 0.03), picture=_dark),
-    "occlusion": Disturbance("Occluding square [of the side]", (0.15, 0.25, 0.35, 0.5), picture=_occlude),
+    "blur": Disturbance("Blur, sigma [px]", (0.7, 1.5, 3.0, 6.0), image=_blur),
+    "noise": Disturbance("Noise, sigma [grey levels]", (8, 16, 32, 64), image=_noise),
+    "jpeg": Disturbance("JPEG quality", (40, 20, 10, 5), image=_jpeg),
+    "darkness": Disturbance("Exposure [of the photo's]", (0.5, 0.2, 0.1, 0.03), image=_dark),
+    "occlusion": Disturbance("Occluding square [of the side]", (0.15, 0.25, 0.35, 0.5), image=_occlude),
     "centre": Disturbance("Centre off by [of the side]", (0.04, 0.08, 0.14, 0.22), frame=_shift),
-    "smaller": Disturbance("Person smaller by", (0.85, 0.7, 0.55, 0.4), frame=_scale),
-    "larger": Disturbance("Person larger by", (1.15, 1.3, 1.5, 1.8), frame=_scale),
+    "smaller": Disturbance("Subject smaller by", (0.85, 0.7, 0.55, 0.4), frame=_scale),
+    "larger": Disturbance("Subject larger by", (1.15, 1.3, 1.5, 1.8), frame=_scale),
     "rotation": Disturbance("Rotated by [degrees]", (15, 30, 60, 120), frame=_rotate),
 }
 
 
-def disturbed(crops: Crops, people: PoseDataset, kind: str, severity: float, seed: int = 0) -> Crops:
-    """Crops of the same people, disturbed; joints and transforms go along where the crop is cut anew.
+def disturbed(crops: Crops, data: PoseDataset, kind: str, severity: float, seed: int = 0) -> Crops:
+    """Disturbed crops of the same subjects; where the crop is cut anew, joints and transforms change accordingly.
 
     Parameters
     ----------
     crops : Crops
-        Of `people`.
-    people : PoseDataset
+        Crops of `data`.
+    data : PoseDataset
     kind : str
-        One of `DISTURBANCES`.
+        A key of `DISTURBANCES`.
     severity : float
     seed : int
     """
     disturbance = DISTURBANCES[kind]
-    pictures, joints, transforms = [], crops.y.copy(), crops.transforms.copy()
+    images, joints, transforms = [], crops.y.copy(), crops.transforms.copy()
     for index, crop in enumerate(crops.X):
         rng = np.random.default_rng([seed, index])
-        if disturbance.picture is not None:
-            pictures.append(disturbance.picture(crop, severity, rng))
+        if disturbance.image is not None:
+            images.append(disturbance.image(crop, severity, rng))
             continue
         assert disturbance.frame is not None
         move = disturbance.frame(len(crop), severity, rng)
         transforms[index] = move @ np.vstack([crops.transforms[index], [0, 0, 1]])
-        pictures.append(cut_crop(people.photo(index), transforms[index], len(crop)))
+        images.append(cut_crop(data.photo(index), transforms[index], len(crop)))
         joints[index, :, :2] = to_crop(joints[index, :, :2], move)
-    return Crops(np.stack(pictures), joints, transforms)
+    return replace(crops, X=np.stack(images), y=joints, transforms=transforms, others=None)

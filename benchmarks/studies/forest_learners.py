@@ -1,9 +1,9 @@
-"""Which learner grows the forests: accuracy, training time and size of one stage, side by side.
+"""Learners for the forests: accuracy, training time and size of one stage, side by side.
 
     python benchmarks/studies/forest_learners.py --root DIR
 
-Every learner trains the first stage of a Pose Machine on the same cells of the same people of LSPET, one level, and is
-measured on the same test people.
+Every learner trains the first stage of a Pose Machine with one level, on the same cells of the same subjects of LSPET,
+and is evaluated on the same test subjects.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a check
 
 from benchmarks.publishing.results_file import write_json
 from benchmarks.training.shipped import load
-from posemachines import ForestStage, PoseMachine, StackedTraining
-from posemachines.datasets import Crops
+from posemachines import CellSampling, ForestStage, PoseMachine
 from posemachines.evaluation import bootstrap_difference, evaluate
 from posemachines.profiling.cost import machine_description, milliseconds_per_image, versions
 from posemachines.report import evaluation_to_json
@@ -36,13 +35,12 @@ LEARNERS: dict[str, dict] = {
 
 
 def run_learner(changes: dict, train, test, options: argparse.Namespace):
-    """Entry of a learner, and its distances."""
-    settings = {"n_rounds": options.rounds, "max_cells": options.cells, "levels": 1, "n_jobs": options.jobs}
-    machine = PoseMachine(
-        1, stage=ForestStage(**settings | changes), training=StackedTraining(views=2), skeleton="lsp", random_state=0
-    )
+    """Results of a learner, and its distances."""
+    sampling = CellSampling(max_cells=options.cells)
+    stage = ForestStage(n_rounds=options.rounds, levels=1, sampling=sampling, **changes)
+    machine = PoseMachine(1, stage=stage, n_jobs=options.jobs, skeleton="lsp", random_state=0)
     began = time.perf_counter()
-    machine.fit(train.X, train.y)
+    machine.fit(train)
     seconds = time.perf_counter() - began
     accuracy = evaluate(machine, test)
     stage = evaluation_to_json(accuracy)["stages"][0]
@@ -62,19 +60,19 @@ def run_learner(changes: dict, train, test, options: argparse.Namespace):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train with every learner, compare with the first, write and print."""
+    """Train with every learner, compare with the first, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, required=True, help="folder of LSPET (joints.mat and images/)")
     parser.add_argument("--train", type=int, default=600)
     parser.add_argument("--test", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--cells", type=int, default=15_000)
-    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
+    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 for all cores")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/forest_learners.json"))
     options = parser.parse_args(arguments)
     train, test = load(options.root, options.train, options.test, options.jobs)
     warm = argparse.Namespace(**vars(options) | {"rounds": 1, "cells": 500})
-    run_learner({}, Crops(*(part[:50] for part in train)), test, warm)  # compile the kernels
+    run_learner({}, train[:50], test, warm)  # compile the kernels
     entries, first = {}, None
     print(f"{'':28}{'PCK@0.1':>9}{'PCK@0.2':>9}{'training':>11}{'nodes':>10}{'file':>10}{'ms/image':>10}")
     for name, changes in LEARNERS.items():

@@ -1,9 +1,9 @@
 """Do gradients of early layers vanish without intermediate supervision?
 
 Figure 5 of "Convolutional Pose Machines" (CVPR 2016): histograms of gradient magnitudes layer by layer, early, in the
-middle and late in training, with a loss at every stage and with one at the end. Here for net A of the paper (plain
-convolutions, Gaussian first weights) and for cpm-lite, whose residual blocks let gradients through. The magnitudes are
-those of the last step of an epoch, before they are clipped.
+middle and late in training, with a loss at every stage and with a single one at the end. Here for net A of the paper
+(plain convolutions, Gaussian initial weights) and for cpm-lite, whose residual blocks let gradients through. The
+magnitudes are those of the last step of an epoch, before gradient clipping.
 
     python benchmarks/studies/gradient_flow.py
 """
@@ -21,13 +21,13 @@ from benchmarks.studies.study import Study, run_study, stage_figures
 from benchmarks.studies.study_plots import colour, dress
 from posemachines import ConvPoseMachine, ConvStage
 from posemachines._utils.figures import INK, MEDIUM, QUIET, SMALL, figure
-from posemachines.comparison.machines import default_epochs
 from posemachines.conv import JointTraining
 from posemachines.conv.networks.network import Design
 from posemachines.conv.trainer.gradients import GRADIENT_EDGES
 
 N_STAGES = 3
-NETS = {"cvpr": "Net A of the paper", "lite": "cpm-lite"}
+NETS = {"cvpr": "Net A of the paper", "lite": "cpm-lite"}  # as the result files name them
+NETWORKS = {"cvpr": "cpm", "lite": "cpm-lite"}
 SUPERVISION = {"all": "a loss at every stage", "last": "one loss at the end"}
 WHEN = ("early", "middle", "late")
 
@@ -35,19 +35,15 @@ WHEN = ("early", "middle", "late")
 def measure(study: Study) -> None:
     """Train both nets both ways, and keep the histograms of three epochs."""
     people, options = study.people(), study.options
-    n_train, found = len(people.train.X), {}
+    found: dict[str, dict] = {}
     for net in NETS:
         found[net] = {}
         for supervision in SUPERVISION:
-            epochs = 3 if study.quick else default_epochs(n_train) if net == "lite" else 6
-            common = {"epochs": epochs, "device": options.device, "n_jobs": options.jobs}
-            widths = {"stem_width": 16, "feature_width": 16, "stage_width": 16, "stage_coarse_width": 16}
-            own = {"network": "cvpr", "init": "gaussian", "batch_size": 16}
-            if net == "lite":
-                own = widths if study.quick else {}
+            epochs = 3 if study.quick else "auto" if net == "lite" else 6
             machine = ConvPoseMachine(
-                N_STAGES, stage=ConvStage(**common, **own), skeleton=people.skeleton, random_state=options.seed,
-                training=JointTraining(supervision, gradients=True),
+                N_STAGES, stage=_stage(net, study.quick), skeleton=people.skeleton, random_state=options.seed,
+                training=JointTraining(supervision=supervision, epochs=epochs, record_gradients=True),
+                device=options.device, n_jobs=options.jobs,
             )  # fmt: skip
             trained = study.trained(machine, f"gradients-{net}-{supervision}", 4 if study.quick else None)
             history = trained.record["history"]
@@ -63,9 +59,17 @@ def measure(study: Study) -> None:
             study.write({"edges": GRADIENT_EDGES.tolist(), "nets": found}, draw, finished=finished)
 
 
+def _stage(net: str, quick: bool) -> ConvStage:
+    """The stage of a net: as published, or the default, narrow in a quick run."""
+    if net == "cvpr":
+        return ConvStage(network="cpm", init="gaussian")
+    narrow = {"stem_width": 16, "feature_width": 16, "stage_width": 16, "stage_coarse_width": 16}
+    return ConvStage(**narrow if quick else {})
+
+
 def in_order(net: str, layers: list[dict]) -> list[tuple[int, dict]]:
-    """Each layer with the number of its stage, from the image on: a trunk stands before the first stage to read it."""
-    trunk_of = Design(net).trunk_of([number > 0 for number in range(N_STAGES)])
+    """Each layer with the number of its stage, from the image on; a trunk belongs to the first stage that reads it."""
+    trunk_of = Design(NETWORKS[net]).trunk_of([number > 0 for number in range(N_STAGES)])
     found = []
     for layer in layers:
         part, number = layer["name"].split(".")[:2]
@@ -74,7 +78,7 @@ def in_order(net: str, layers: list[dict]) -> list[tuple[int, dict]]:
 
 
 def quantiles(histogram, edges, shares: tuple[float, ...]) -> np.ndarray:
-    """Magnitudes that these shares of a histogram's gradients do not exceed; NaN where it is empty."""
+    """Quantiles of the magnitudes in a histogram; NaN if it is empty."""
     below = np.concatenate([[0], np.cumsum(histogram)])
     if below[-1] == 0:
         return np.full(len(shares), np.nan)
@@ -82,7 +86,7 @@ def quantiles(histogram, edges, shares: tuple[float, ...]) -> np.ndarray:
 
 
 def draw(result: dict):
-    """Magnitudes of the gradients from the image on, three times in training; below, histograms of the first layer."""
+    """Gradient magnitudes from the image on, at three times in training; below, histograms of the first layer."""
     nets, edges = result["nets"], np.array(result["edges"])
     made = figure(9.4, 4.2 * len(nets))
     parts = {"height_ratios": (3, 1) * len(nets)}
@@ -93,9 +97,9 @@ def draw(result: dict):
             layers = {supervision: in_order(net, each["layers"][when]) for supervision, each in found.items()}
             first = when == WHEN[0]
             _draw_layers(above, layers, edges)
-            dress(above, xlabel="Convolution, from the image on", ylabel="Gradients that are not 0" if first else "")
+            dress(above, xlabel="Convolution, from the image on", ylabel="Non-zero gradients" if first else "")
             _draw_first(below, layers, edges)
-            dress(below, xlabel="First convolution: gradients that are not 0", ylabel="Share [%]" if first else "")
+            dress(below, xlabel="First convolution: non-zero gradients", ylabel="Share [%]" if first else "")
             title = f"{NETS[net]}, {when}: epoch {epochs[when]} of {epochs[WHEN[-1]]}"
             above.set_title(title, fontsize=MEDIUM, fontweight="bold", color=INK, pad=18)
         for ax in axes[2 * number]:
@@ -105,14 +109,14 @@ def draw(result: dict):
             ax.set_xlim(low, 10 * high)
     handles, names = axes[0, 0].get_legend_handles_labels()
     names = [f"{name}: median, and the middle 80 %" for name in names[::2]]
-    handles = list(zip(handles[::2], handles[1::2], strict=True))  # each a band and its line
+    handles = list(zip(handles[::2], handles[1::2], strict=True))  # a band and its line each
     where = {"loc": "outside upper center", "ncols": 2}
     made.legend(handles, names, **where, frameon=False, fontsize=MEDIUM, labelcolor=INK, handlelength=3.2)
     return made
 
 
 def _draw_layers(ax, layers: dict[str, list[tuple[int, dict]]], edges: np.ndarray) -> None:
-    """Median and the middle 80 % of the gradients of every layer, and a cross below for layers without any."""
+    """Median and middle 80 % of the gradients of every layer; a cross marks layers in which all are zero."""
     for number, (supervision, found) in enumerate(layers.items()):
         places = np.arange(1, len(found) + 1)
         low, middle, high = np.array([quantiles(each["histogram"], edges, (0.1, 0.5, 0.9)) for _, each in found]).T
@@ -141,7 +145,7 @@ def _draw_first(ax, layers: dict[str, list[tuple[int, dict]]], edges: np.ndarray
 
 
 def _mark_stages(ax, stages: list[int]) -> None:
-    """Borders between stages, and their names above."""
+    """Borders between stages, and their names at the top."""
     for stage in sorted(set(stages)):
         first, last = stages.index(stage) + 1, len(stages) - stages[::-1].index(stage)
         if stage > 1:

@@ -1,4 +1,4 @@
-"""How many faults in labels are found: sides exchanged in drawn figures, one group of pairs at a time.
+"""How many label errors are found: sides exchanged in synthetic people, one group of pairs at a time.
 
 python benchmarks/studies/label_faults.py
 """
@@ -22,35 +22,35 @@ from posemachines.labels.suspicions import side_groups
 from posemachines.skeleton import LSP
 
 KIND = "sides exchanged"
-EVERY = 12  # person whose labels are spoilt, one of so many
+EVERY = 12  # one subject in twelve gets wrong labels
 
 
 def measure(n: int, seed: int) -> dict:
-    """Shares of people in whom an exchange is reported: the spoilt and the others, for every group."""
-    figures = make_synthetic(n, random_state=seed)
-    clean = validate(figures, pictures=False).people(KIND)
+    """Shares of subjects in which an exchange is reported, with wrong labels and without, for every group."""
+    data = make_synthetic(n, random_state=seed)
+    clean = validate(data, pictures=False).people(KIND)
     rows = []
     for group in side_groups(LSP):
         who = np.random.default_rng(seed).choice(n, n // EVERY, replace=False)
-        joints = figures.joints.copy()
+        joints = data.joints.copy()
         for pair in group:
             ends = LSP.pairs[pair]
             joints[np.ix_(who, ends)] = joints[np.ix_(who, ends[::-1])]
-        found = validate(PoseDataset(figures.photos, joints, LSP), pictures=False).people(KIND)
+        found = validate(PoseDataset(data.photos, joints, LSP), pictures=False).people(KIND)
         names = [LSP.parts[LSP.pairs[pair][0]].removeprefix("right ") for pair in group]
         rows.append({"exchanged": names, "found": found[who].mean(), "others": np.delete(found, who).mean()})
     return {"people": n, "spoilt": n // EVERY, "seed": seed, "clean": clean.mean(), "groups": rows}
 
 
 def main(arguments=None) -> int:
-    """Measure, print, write."""
+    """Measure, print the shares, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=600)
+    parser.add_argument("--subjects", "--people", dest="people", type=int, default=600)
     parser.add_argument("--seed", type=int, default=21)
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/label_faults.json"))
     options = parser.parse_args(arguments)
     if options.people < 10 * EVERY:
-        parser.error(f"--people must be at least {10 * EVERY}, for one in {EVERY} is spoilt")
+        parser.error(f"--subjects must be at least {10 * EVERY}: one in {EVERY} gets wrong labels")
     result = {"command": "python benchmarks/studies/label_faults.py", **measure(options.people, options.seed)}
     write_json(result, options.output)
     print(f"reported in clean labels: {100 * result['clean']:.1f} %")

@@ -1,9 +1,9 @@
-"""What each piece of the Pose Machine is worth: the machine without it, on the same people.
+"""Ablation of the Pose Machine: the machine without each of its components, on the same subjects.
 
     python benchmarks/studies/pm_ablation.py --root DIR
 
-Every variant is trained on the same people of LSPET and measured on the same test people; the table gives each
-difference to the whole machine with its paired bootstrap interval. Finished variants are kept when it is broken off.
+Every variant is trained on the same subjects of LSPET and evaluated on the same test subjects; the table lists the
+difference of each from the whole machine, with its paired bootstrap interval. An interrupted run keeps what is finished.
 """
 
 from __future__ import annotations
@@ -21,42 +21,42 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a check
 
 from benchmarks.publishing.results_file import write_json
 from benchmarks.training.shipped import load
-from posemachines import ForestStage, PoseMachine, StackedTraining
+from posemachines import CellSampling, ContextFeatures, ForestStage, PoseMachine, StackedTraining
 from posemachines.evaluation import bootstrap_difference, evaluate
 from posemachines.profiling.cost import machine_description, versions
 from posemachines.report import evaluation_to_json
 
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba")
-VARIANTS: dict[str, dict] = {  # name -> what differs from the whole machine, of the stage or of the training
+VARIANTS: dict[str, dict[str, dict]] = {  # what differs from the whole machine, by the part that it is a setting of
     "whole": {},
-    "parts only": {"levels": 1},
-    "no context patches": {"context_patches": False},
-    "no context offsets": {"context_offsets": False},
-    "no context": {"context_patches": False, "context_offsets": False},
-    "no stacking": {"folds": 1},
-    "no boosting": {"boosting": False, "max_depth": 20, "min_samples_leaf": 8},
-    "no refining": {"refine": False},
-    "no mirrored people": {"views": 1},
-    "no hard negatives": {"hard_negatives": 0.0},
+    "parts only": {"stage": {"levels": 1}},
+    "no context patches": {"context": {"patches": False}},
+    "no context offsets": {"context": {"offsets": False}},
+    "no context": {"context": {"patches": False, "offsets": False}},
+    "no stacking": {"training": {"n_folds": 1}},
+    "no boosting": {"stage": {"boosting": False, "max_depth": 20, "min_samples_leaf": 8}},
+    "no refining": {"stage": {"residual": False}},
+    "no mirrored people": {"training": {"n_augmented": 1}},
+    "no hard negatives": {"sampling": {"hard_negatives": 0.0}},
 }
-OF_THE_TRAINING = ("folds", "views")
 
 
-def build(changes: dict, options: argparse.Namespace) -> PoseMachine:
-    """The machine of a variant, not trained."""
-    stage = {"n_rounds": options.rounds, "max_cells": options.cells, "n_jobs": options.jobs}
-    stage |= {name: value for name, value in changes.items() if name not in OF_THE_TRAINING}
-    training = {"views": 2} | {name: value for name, value in changes.items() if name in OF_THE_TRAINING}
+def build(changes: dict[str, dict], options: argparse.Namespace) -> PoseMachine:
+    """The untrained machine of a variant."""
+    sampling = CellSampling(**{"max_cells": options.cells} | changes.get("sampling", {}))
+    context = ContextFeatures(**changes.get("context", {}))
+    stage = ForestStage(n_rounds=options.rounds, sampling=sampling, context=context, **changes.get("stage", {}))
+    training = StackedTraining(**{"n_augmented": 2} | changes.get("training", {}))
     return PoseMachine(
-        options.stages, stage=ForestStage(**stage), training=StackedTraining(**training), skeleton="lsp", random_state=0
+        options.stages, stage=stage, training=training, n_jobs=options.jobs, skeleton="lsp", random_state=0
     )
 
 
 def run_variant(name: str, train, test, options: argparse.Namespace) -> dict:
-    """Accuracy of a variant, and its distances (people x parts), by which it is compared."""
+    """Accuracy of a variant, and its distances (subjects x parts) for the comparison with others."""
     machine = build(VARIANTS[name], options)
     began = time.perf_counter()
-    machine.fit(train.X, train.y)
+    machine.fit(train)
     seconds = time.perf_counter() - began
     accuracy = evaluate(machine, test)
     found = evaluation_to_json(accuracy)["stages"]
@@ -72,7 +72,7 @@ def run_variant(name: str, train, test, options: argparse.Namespace) -> dict:
 
 
 def compare(variants: dict[str, dict]) -> None:
-    """Write into every variant its difference to the whole machine, last stage, and to its own first stage."""
+    """Add the differences of the last stage of each variant from the whole machine and from its first stage."""
     whole = np.array(variants["whole"]["distances"][-1], float)
     for name, variant in variants.items():
         first, last = (np.array(variant["distances"][stage], float) for stage in (0, -1))
@@ -84,7 +84,7 @@ def compare(variants: dict[str, dict]) -> None:
 
 
 def table(result: dict) -> str:
-    """The variants as lines of text."""
+    """The results as lines of text."""
     lines = [f"{'':20} PCK@0.2 by stage    against the whole   PCK@0.1 by stage    against the whole"]
     for name, variant in result["variants"].items():
         cells = [f"{name:20}"]
@@ -98,7 +98,7 @@ def table(result: dict) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the variants that are not yet in the file of unfinished work, compare and write."""
+    """Run the variants that are not finished yet, compare all and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", type=Path, required=True, help="folder of LSPET (joints.mat and images/)")
     parser.add_argument("--train", type=int, default=1500)
@@ -106,14 +106,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--cells", type=int, default=60_000)
     parser.add_argument("--stages", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
+    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 for all cores")
     parser.add_argument("--variants", default=",".join(VARIANTS), help="comma-separated")
     parser.add_argument("--unfinished", type=Path, default=Path("runs/pm_ablation.json"))
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/pm_ablation.json"))
     options = parser.parse_args(arguments)
     names = [name.strip() for name in options.variants.split(",")]
     if unknown := sorted({*names} - {*VARIANTS}):
-        parser.error(f"no variant is called {', '.join(unknown)}; there are {', '.join(VARIANTS)}")
+        parser.error(f"unknown variants {', '.join(unknown)}; known are {', '.join(VARIANTS)}")
     settings = {name: getattr(options, name) for name in ("train", "test", "rounds", "cells", "stages")}
     kept = json.loads(options.unfinished.read_text()) if options.unfinished.exists() else {}
     variants = kept["variants"] if kept.get("settings") == settings else {}

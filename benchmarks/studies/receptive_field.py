@@ -1,8 +1,8 @@
 """Does accuracy rise with the receptive field, and where does it saturate?
 
-Figure 4 of "Convolutional Pose Machines" (CVPR 2016). One-stage nets of equal parameter count that see ever more of the
-crop: with more 3x3 residual blocks at stride 8, and fewer channels. How far each sees is measured by the library.
-Deeper nets are also deeper; that goes with seeing more here, as it did in the paper.
+Figure 4 of "Convolutional Pose Machines" (CVPR 2016). One-stage nets with the same number of parameters and growing
+receptive fields: with more 3x3 residual blocks at stride 8, and fewer channels. The library computes the receptive
+field of each. Depth grows along with it, as it did in the paper.
 
     python benchmarks/studies/receptive_field.py
 """
@@ -23,7 +23,6 @@ import itertools
 from benchmarks.studies.study import CROP, Study, run_study, stage_figures
 from benchmarks.studies.study_plots import lines
 from posemachines import ConvPoseMachine, ConvStage
-from posemachines.comparison.machines import default_epochs
 from posemachines.conv import build_network, network_facts
 from posemachines.evaluation import compare_machines
 from posemachines.metrics import reference_length
@@ -42,11 +41,11 @@ def measure(study: Study) -> None:
     rows, distances = [], {}
     for n_blocks in blocks:
         width = widest(n_blocks, n_parts, wanted)
-        stage = ConvStage(
-            n_blocks=n_blocks, n_coarse_blocks=0, feature_width=width, device=options.device, n_jobs=options.jobs,
-            epochs=1 if study.quick else default_epochs(len(people.train.X)),
+        machine = ConvPoseMachine(
+            1, stage=ConvStage(n_blocks=n_blocks, n_coarse_blocks=0, feature_width=width),
+            epochs=1 if study.quick else "auto", device=options.device, n_jobs=options.jobs, skeleton=people.skeleton,
+            random_state=options.seed,
         )  # fmt: skip
-        machine = ConvPoseMachine(1, stage=stage, skeleton=people.skeleton, random_state=options.seed)
         trained = study.trained(machine, "cpm-field")
         facts = network_facts(trained.machine.stages_[0].network_, (CROP, CROP))
         evaluation = study.evaluated(trained.machine)
@@ -78,13 +77,13 @@ def measure(study: Study) -> None:
 
 
 def widest(n_blocks: int, n_parts: int, parameters: int) -> int:
-    """Channels with which a net of so many blocks comes closest to a number of parameters."""
+    """Number of channels with which a net of `n_blocks` blocks comes closest to a number of parameters."""
     stem_width, stage_width = (ConvStage().get_params()[name] for name in ("stem_width", "stage_width"))
 
     def count(width: int) -> int:
         widths = (stem_width, width, 0, n_blocks, 0, stage_width, 0, 0, 0)
-        with torch.device("meta"):  # shapes alone
-            network = build_network("lite", n_maps=n_parts + 1, n_stages=1, widths=widths)
+        with torch.device("meta"):  # shapes only
+            network = build_network("cpm-lite", n_maps=n_parts + 1, n_stages=1, widths=widths)
         return sum(weights.numel() for weights in network.parameters())
 
     sizes = range(4, 4000, 4)
@@ -93,7 +92,7 @@ def widest(n_blocks: int, n_parts: int, parameters: int) -> int:
 
 
 def draw(result: dict):
-    """PCK@0.2 over the receptive field, in pixels below and in torso lengths above."""
+    """PCK@0.2 over the receptive field, in pixels (bottom) and in torso lengths (top)."""
     series = {
         f"PCK@{threshold}": [
             (row["receptive_field"], row["pck"][threshold], row["interval"][threshold]) for row in result["nets"]

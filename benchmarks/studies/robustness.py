@@ -1,7 +1,7 @@
 """Blur, noise, JPEG, darkness, occlusion, wrong centres, wrong sizes and rotation: accuracy against severity.
 
-The machines are those of the comparison, trained on clean crops (a net's training rotates, scales and shifts them, a
-forest's does not). Distances are measured in the photo, so that a smaller person is not easier to hit.
+The machines are those of the comparison, trained on clean crops (nets with random rotation, scale and shift, forests
+without). Distances are measured in the photo, so that a smaller subject is not easier to hit.
 
     python benchmarks/studies/robustness.py
 """
@@ -23,7 +23,7 @@ from posemachines.comparison.machines import LABELS, compile_kernels
 
 
 def measure(study: Study) -> None:
-    """Measure both machines under every disturbance."""
+    """Evaluate both machines under every disturbance."""
     people, options = study.people(), study.options
     compile_kernels(options.jobs)
     machines = {}
@@ -50,7 +50,7 @@ def _figures(study: Study, machine, crops=None) -> dict:
 
 
 def draw(result: dict):
-    """A small plot a disturbance: PCK@0.2 over severity, both machines, from the clean crops on the left."""
+    """One small plot per disturbance: PCK@0.2 of both machines over severity, clean crops at the left."""
     kinds = list(result["disturbances"])
     made = figure(9.0, 2.5 * -(-len(kinds) // 3))
     axes = made.subplots(-(-len(kinds) // 3), 3, sharey=True, squeeze=False)

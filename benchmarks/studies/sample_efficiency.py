@@ -1,8 +1,8 @@
-"""Accuracy of both machines with 50 to 8000 training people: where do the curves cross?
+"""Accuracy of both machines with 50 to 8000 training subjects: where do the curves cross?
 
-The first people of the training set are taken, the same for both; a net passes over few people more often (16,000 crops
-in all, 11 to 100 passes). Intervals tell how sure the figures are for these trained machines; another choice of 50
-people would vary them further.
+Both are trained on the first subjects of the training set; a net makes more passes over fewer subjects (16,000 crops in
+all, 11 to 100 passes). The intervals describe these trained machines; another sample of 50 subjects would add further
+variation.
 
     python benchmarks/studies/sample_efficiency.py
 """
@@ -33,7 +33,7 @@ def measure(study: Study) -> None:
         row, distances = {"people": size, "machines": {}}, {}
         for name in ("pm", "cpm"):
             machine = study.machine(name, size)
-            trained = study.trained(machine, name, n_people=size)
+            trained = study.trained(machine, name, n_train=size)
             evaluation = study.evaluated(trained.machine)
             distances[name] = evaluation.distances[-1]
             cost = trained.record["cost"]
@@ -45,7 +45,7 @@ def measure(study: Study) -> None:
 
 
 def draw(result: dict):
-    """PCK@0.2 over the number of people, both machines."""
+    """PCK@0.2 of both machines over the number of training subjects."""
     series = {
         LABELS[name]: [
             (row["people"], stage["pck"]["0.2"], stage["interval"]["0.2"])
@@ -54,7 +54,7 @@ def draw(result: dict):
         ]
         for name in ("pm", "cpm")
     }
-    return lines(series, xlabel="Training people", ylabel="PCK@0.2 [%], with 95 % interval", log=True)
+    return lines(series, xlabel="Training subjects", ylabel="PCK@0.2 [%], with 95 % interval", log=True)
 
 
 def main(arguments: list[str] | None = None) -> int:

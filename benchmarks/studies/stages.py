@@ -1,8 +1,8 @@
-"""One to six stages of both machines: does accuracy rise with the stages, and where does it stop?
+"""One to six stages of both machines: does accuracy rise with the number of stages, and where does it stop?
 
-Figure 6c of "Convolutional Pose Machines" (CVPR 2016): accuracy rises up to about five stages. A forest machine is
-trained stage after stage, so that the first stages of one with six are the machine with fewer. A net is trained anew
-for every number of stages.
+Figure 6c of "Convolutional Pose Machines" (CVPR 2016): accuracy rises up to about five stages. Forests are trained
+stage by stage, so the first stages of a machine with six are the machine with fewer stages. The net is trained anew for
+every number of stages.
 
     python benchmarks/studies/stages.py
 """
@@ -22,7 +22,7 @@ from posemachines.report import differences_to_json
 
 
 def measure(study: Study) -> None:
-    """Train, and compare every number of stages with one less."""
+    """Train, and compare each number of stages with one stage less."""
     most = 3 if study.quick else 6
     found, distances = {"pm": {}, "cpm": {}}, {"pm": {}, "cpm": {}}
 
@@ -50,7 +50,7 @@ def measure(study: Study) -> None:
         found["pm"][number] = {"n_stages": number, **figures}
         distances["pm"][number] = evaluation.distances[number - 1]
     write(False)
-    numbers = [3, *(each for each in range(1, most + 1) if each != 3)]  # the comparison's first: it may be trained
+    numbers = [3, *(each for each in range(1, most + 1) if each != 3)]  # 3 may be trained already
     for number in numbers:
         trained = study.trained(study.machine("cpm", stages=number), "cpm")
         evaluation = study.evaluated(trained.machine)

@@ -1,8 +1,8 @@
-"""What the scripts behind "What we found" share: options, people, measuring, result files.
+"""Options, data, measurements and result files of the scripts behind "What we found".
 
-Every study trains on the first people of LSPET and tests on images 8001 to 9000, keeps what it trains (see
-:mod:`posemachines.comparison.cache`), writes ``benchmarks/results/<name>.json`` and draws ``docs/images/<name>.png``. ``--quick``
-runs it at tiny sizes on drawn figures, to see that it works.
+Every study trains on the first photos of LSPET and tests on photos 8001 to 9000, caches the trained machines (see
+:mod:`posemachines.comparison.cache`), writes ``benchmarks/results/<name>.json`` and plots ``docs/images/<name>.png``.
+``--quick`` runs it at tiny sizes on synthetic people, to check that it works.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ __all__ = ["People", "Study", "at_last", "run_study", "stage_figures"]
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, IMAGES = ROOT / "benchmarks" / "results", ROOT / "docs" / "images"
 CROP = 128  # px
-FIRST_TEST = 8000  # images after this one are for the test
+LAST_TRAIN = 8000  # last photo that is trained on
 QUICK = {"train": 24, "test": 8}
 
 
 class People(NamedTuple):
-    """Who is trained and tested on, as crops, and the test people in their photos."""
+    """Training and test subjects as crops, and the test subjects in their photos."""
 
     train: Crops
     test: Crops
@@ -51,21 +51,23 @@ class Study:
     Parameters
     ----------
     name : str
-        Of the script and its result.
+        Name of the script and its result.
     options : Namespace
-        Of :func:`run_study`.
+        From :func:`run_study`.
+    command : str
+        The command line that repeats it.
     """
 
     def __init__(self, name: str, options: argparse.Namespace, command: str) -> None:
         self.name, self.options, self.command = name, options, command
         self.began = time.perf_counter()
         self._people: People | None = None
-        self._used: dict[str, float] = {}  # minutes of the processor that each machine's training took
-        self._training = 0.0  # seconds of this run that went into trainings
+        self._cpu_minutes: dict[str, float] = {}  # of the training of each machine
+        self._training_seconds = 0.0  # of this run
 
     @property
     def quick(self) -> bool:
-        """Whether sizes are to be tiny."""
+        """Whether this is a run at tiny sizes."""
         return self.options.quick
 
     def people(self) -> People:
@@ -77,62 +79,60 @@ class Study:
     def _load(self) -> People:
         n_train, n_test = self.options.train, self.options.test
         if self.quick:
-            figures = make_synthetic(n_train + n_test, random_state=self.options.seed)
-            first, last = figures[:n_train], figures[n_train:]
+            data = make_synthetic(n_train + n_test, random_state=self.options.seed)
+            first, last = data[:n_train], data[n_train:]
             return People(first.crops(CROP), last.crops(CROP), LSP, last)
-        everybody = load_lspet(self.options.root)
-        numbers = np.array([int(Path(photo).stem.removeprefix("im")) for photo in everybody.photos])
-        first, last = everybody[numbers <= FIRST_TEST], everybody[numbers > FIRST_TEST]
+        data = load_lspet(self.options.root)
+        numbers = np.array([int(Path(photo).stem.removeprefix("im")) for photo in data.photos])
+        first, last = data[numbers <= LAST_TRAIN], data[numbers > LAST_TRAIN]
         for what, wanted, there in (("--train", n_train, len(first)), ("--test", n_test, len(last))):
             if wanted > there:
-                raise ValueError(f"{what} {wanted}: {self.options.root} has {there} people for that")
+                raise ValueError(f"{what} {wanted}: {self.options.root} has {there} subjects for it")
         kept = {"n_jobs": self.options.jobs, "cache": self.options.cache}
         first, last = first[:n_train], last[:n_test]
-        return People(first.crops(CROP, **kept), last.crops(CROP, **kept), everybody.skeleton, last)
+        return People(first.crops(CROP, **kept), last.crops(CROP, **kept), data.skeleton, last)
 
-    def machine(self, name: str, n_people: int | None = None, **more):
-        """A machine of :data:`posemachines.comparison.machines.LABELS`, not trained; small where sizes are to be tiny."""
+    def machine(self, name: str, n_train: int | None = None, **more):
+        """An untrained machine of :data:`posemachines.comparison.machines.LABELS`; small in a quick run."""
         options, people = self.options, self.people()
         if self.quick:
             more = {"rounds": 2, "epochs": 2} | more
         common = {"seed": options.seed, "device": options.device, "jobs": options.jobs}
-        return build(name, people.skeleton, n_people or len(people.train.X), **common, **more)
+        return build(name, people.skeleton, n_train or len(people.train), **common, **more)
 
-    def trained(self, machine, name: str, n_people: int | None = None) -> Trained:
-        """A machine, trained on the first people, or read if that was done before."""
-        crops = self.people().train
-        if n_people is not None and n_people < len(crops.X):
-            crops = Crops(*(part[:n_people] for part in crops))
+    def trained(self, machine, name: str, n_train: int | None = None) -> Trained:
+        """Train a machine on the first subjects, or read it if that was done before."""
+        crops = self.people().train[:n_train]
         machine.set_params(**{"verbose": not self.quick} if "verbose" in machine.get_params(deep=False) else {})
-        print(f"\n{name}, {len(crops.X)} people", flush=True)
+        print(f"\n{name}, {len(crops)} subjects", flush=True)
         began = time.perf_counter()
         found = train(machine, crops, name=name, folder=self.options.trained, fresh=self.options.fresh)
-        self._training += time.perf_counter() - began
-        self._used[found.file.name] = round(found.record["cost"]["cpu_seconds"] / 60, 2)
+        self._training_seconds += time.perf_counter() - began
+        self._cpu_minutes[found.file.name] = round(found.record["cost"]["cpu_seconds"] / 60, 2)
         return found
 
     def evaluated(self, machine, test: Crops | None = None) -> Evaluation:
-        """Accuracy on the test people, or on other crops of them, stage by stage."""
+        """Accuracy on the test subjects, or on other crops of them, stage by stage."""
         test = self.people().test if test is None else test
         return evaluate(machine, test, n_resamples=self.resamples)
 
     @property
     def resamples(self) -> int:
-        """Of the bootstrap."""
+        """Number of bootstrap resamples."""
         return 50 if self.quick else 1000
 
     def write(self, findings: dict, draw: Callable, *, finished: bool = True) -> dict:
-        """Write the result and its plot; the whole result."""
+        """Write the result and its plot, and return the result."""
         options = self.options
         names = ("train", "test", "seed", "device", "jobs", "quick")
         result = {
             "command": self.command,
             "finished": finished,
             "settings": {name: getattr(options, name) for name in names} | {"crop_size": CROP},
-            "dataset": "drawn figures" if self.quick else "lspet",
+            "dataset": "synthetic" if self.quick else "lspet",
             "reference": describe_reference(self.people().skeleton),
-            "measuring_minutes": round((time.perf_counter() - self.began - self._training) / 60, 2),
-            "training_cpu_minutes": self._used,
+            "measuring_minutes": round((time.perf_counter() - self.began - self._training_seconds) / 60, 2),
+            "training_cpu_minutes": self._cpu_minutes,
             "computer": machine_description(),
             "versions": versions(PACKAGES),
             **findings,
@@ -153,36 +153,37 @@ def run_study(
     n_train: int,
     add: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> int:
-    """Parse options and run a study; 0 when it finished, 130 when it was interrupted, 2 for input that does not do.
+    """Parse the options and run a study: 0 when finished, 130 when interrupted, 2 for invalid input.
 
     Parameters
     ----------
     name : str
     description : str
-        The script's docstring.
+        The docstring of the script.
     measure : callable
         Takes the study and writes its result.
     arguments : list of str, optional
+        By default those of the process.
     n_train : int
-        People to train on by default.
+        Default number of training subjects.
     add : callable, optional
-        Adds options of its own to the parser.
+        Adds options to the parser.
     """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--root", type=Path, default=ROOT / "data" / "lspet", help="folder of LSPET (default: data/lspet)"
     )
-    parser.add_argument("--train", type=int, help=f"people to train on (default: {n_train})")
-    parser.add_argument("--test", type=int, help="people to test on (default: 1000, or all there are)")
+    parser.add_argument("--train", type=int, help=f"number of training subjects (default: {n_train})")
+    parser.add_argument("--test", type=int, help="number of test subjects (default: 1000)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="of the nets")
-    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 takes every core")
+    parser.add_argument("--device", default="auto", help="device of the nets")
+    parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 for all cores")
     parser.add_argument("--trained", type=Path, default=FOLDER, help="folder that keeps trained machines between runs")
-    parser.add_argument("--cache", type=Path, default=Path("runs/crops"), help="folder that keeps the cut crops")
-    parser.add_argument("--fresh", action="store_true", help="train the machines even if they are there")
+    parser.add_argument("--cache", type=Path, default=Path("runs/crops"), help="folder that keeps the crops")
+    parser.add_argument("--fresh", action="store_true", help="train the machines even if they are in that folder")
     parser.add_argument("--results", type=Path, help=f"folder of the result (default: {RESULTS.relative_to(ROOT)})")
     parser.add_argument("--images", type=Path, help=f"folder of the plot (default: {IMAGES.relative_to(ROOT)})")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes on drawn figures, to see that everything runs")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes on synthetic people, to check that it runs")
     if add is not None:
         add(parser)
     options = parser.parse_args(arguments)
@@ -191,15 +192,15 @@ def run_study(
     for key, default in sizes.items():
         setattr(options, key, default if getattr(options, key) is None else getattr(options, key))
         if getattr(options, key) < 2:
-            parser.error(f"--{key} must be at least 2 people")
-    kept = Path("runs/quick") if options.quick else None  # figures of a quick run are nobody's results
+            parser.error(f"--{key} must be at least 2")
+    kept = Path("runs/quick") if options.quick else None  # numbers of a quick run are not results
     options.results = options.results or kept or RESULTS
     options.images = options.images or kept or IMAGES
     warnings.filterwarnings("ignore", message=".*outside their photo.*")
     try:
         measure(Study(name, options, shlex.join(["python", f"benchmarks/studies/{name}.py", *given])))
     except KeyboardInterrupt:
-        print("\ninterrupted: what is trained is kept; give the same command again", file=sys.stderr)
+        print("\ninterrupted: trained machines are kept; repeat the command to resume", file=sys.stderr)
         return 130
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -215,5 +216,5 @@ def stage_figures(evaluation: Evaluation) -> list[dict]:
 
 
 def at_last(figures: list[dict], threshold: str = "0.2") -> tuple[float, float, float]:
-    """PCK after the last stage, and the ends of its interval."""
+    """PCK after the last stage, and the bounds of its interval."""
     return (figures[-1]["pck"][threshold], *figures[-1]["interval"][threshold])

@@ -15,7 +15,7 @@ MARKERS = "osD^vP"
 
 
 def dress(ax, *, xlabel: str, ylabel: str) -> None:
-    """Axes as the reports have them."""
+    """Style axes like those of the reports."""
     for side in ("top", "right", "left"):
         ax.spines[side].set_visible(False)
     ax.spines["bottom"].set_color(QUIET)
@@ -27,25 +27,25 @@ def dress(ax, *, xlabel: str, ylabel: str) -> None:
 
 
 def colour(number: int) -> str:
-    """Of a series; the first is not the grey of baselines."""
+    """Colour of a series; grey is reserved for baselines."""
     return SERIES_COLOURS[1:][number % (len(SERIES_COLOURS) - 1)]
 
 
 def legend(ax, **where) -> None:
-    """Without a frame, in small letters, on white where it covers the grid."""
+    """A legend without a frame, in small letters, on a white ground."""
     white = {"facecolor": "white", "edgecolor": "none", "framealpha": 0.9, "borderpad": 0.2}
     ax.legend(fontsize=SMALL, labelcolor=INK, handlelength=3.2, **white, **where)
 
 
 def curves(series: Mapping[str, dict], *, reference: str, step: float = 0.02):
-    """PCK over the distance allowed, with bands.
+    """PCK curves over the allowed distance, with interval bands.
 
     Parameters
     ----------
     series : dict of str to dict
-        Figures of a stage, with ``curve`` and ``curve_interval``.
+        Results of a stage by label, with ``curve`` and ``curve_interval``.
     reference : str
-        What distances are divided by.
+        Reference length, in words.
     """
     made = figure(5.2, 3.6)
     ax = made.add_subplot()
@@ -55,7 +55,7 @@ def curves(series: Mapping[str, dict], *, reference: str, step: float = 0.02):
         if band:
             ax.fill_between(places, band["low"], band["high"], color=colour(number), alpha=0.15, linewidth=0)
         ax.plot(places, stage["curve"], color=colour(number), linestyle=STYLES[number % 6], linewidth=1.8, label=label)
-    dress(ax, xlabel=f"Distance allowed [× {reference}]", ylabel="PCK: joints found [%]")
+    dress(ax, xlabel=f"Allowed distance [× {reference}]", ylabel="PCK: joints found [%]")
     ax.set(xlim=(0, places[-1]), ylim=(0, 100))
     legend(ax, loc="upper left")
     return made
@@ -65,7 +65,7 @@ def lines(
     series: Mapping[str, Sequence[tuple]], *, xlabel: str, ylabel: str, log: bool = False, whole: bool = False,
     ax=None, bottom: float | None = 0.0,
 ):  # fmt: skip
-    """Values with intervals over one quantity.
+    """Values with intervals over a quantity.
 
     Parameters
     ----------
@@ -73,11 +73,11 @@ def lines(
     log : bool
         Logarithmic x axis.
     whole : bool
-        Ticks at whole numbers.
+        Ticks at integers.
     ax : Axes, optional
-        To draw into; by default a new figure.
+        Axes to draw into; by default those of a new figure.
     bottom : float or None
-        Of the y axis.
+        Lower end of the y axis.
     """
     made = figure(5.2, 3.6) if ax is None else ax.figure
     ax = made.add_subplot() if ax is None else ax

@@ -1,8 +1,8 @@
-"""Four ways to train a net of three stages, in equally many passes: is joint training with a loss at every stage best?
+"""Four ways to train a net with three stages: is joint training with a loss at every stage the best?
 
 Figure 6b of "Convolutional Pose Machines" (CVPR 2016): joint training with intermediate supervision beats training
-stage by stage, which followed by joint training nearly catches up, and joint training with one loss at the end is the
-worst. Every strategy makes equally many passes over the people.
+stage by stage, which nearly catches up when followed by joint training; joint training with a single loss at the end is
+the worst. All strategies make the same number of passes over the training subjects.
 
     python benchmarks/studies/training_strategies.py
 """
@@ -28,12 +28,11 @@ LABELS = {
 
 
 def measure(study: Study) -> None:
-    """Train every strategy, compare them all."""
+    """Train with every strategy, and compare them."""
     found, distances = {}, {}
     for name, label in LABELS.items():
         machine = study.machine("cpm", **({"epochs": 3} if study.quick else {}))
-        if name != "joint":  # joint is how it is trained anyway, and named so it is another machine to the cache
-            machine.set_params(training=name)
+        machine.set_params(training=name)
         trained = study.trained(machine, "cpm" if name == "joint" else f"cpm-{name}")
         evaluation = study.evaluated(trained.machine)
         distances[name] = evaluation.distances[-1]

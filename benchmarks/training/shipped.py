@@ -1,4 +1,4 @@
-"""What the scripts of the shipped machines share: the photographs, and how a machine is measured on them."""
+"""Data and evaluation shared by the scripts that train the shipped machines."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from posemachines.evaluation import evaluate
 from posemachines.metrics import normalised_distances, reference_length, reliability
 from posemachines.report import evaluation_to_json
 
-CROP = 128  # px, of the forest's crops
+CROP = 128  # px, for the forests
 VARIANTS = {
-    "flip": {"flip": True, "scales": (1.0,)},
-    "flip_scales": {"flip": True, "scales": (0.9, 1.0, 1.1)},
-    "plain": {"flip": False, "scales": (1.0,)},
+    "flip": {"flip": True, "tta_scales": (1.0,)},
+    "flip_scales": {"flip": True, "tta_scales": (0.9, 1.0, 1.1)},
+    "plain": {"flip": False, "tta_scales": (1.0,)},
 }
 
 
 def load(
     root: Path, n_train: int, n_test: int, jobs: int, *, size: int = CROP, after: int = 8000
 ) -> tuple[Crops, Crops]:
-    """Crops of `size` px of the first training people, and of the first of those `after` them."""
-    people = load_lspet(root)
-    numbers = np.array([int(photo.stem.removeprefix("im")) for photo in people.photos])
-    train, test = people[numbers <= after][:n_train], people[numbers > after][:n_test]
+    """Crops, with sides of `size` px, of the first subjects up to photo `after`, and of the first ones beyond it."""
+    data = load_lspet(root)
+    numbers = np.array([int(photo.stem.removeprefix("im")) for photo in data.photos])
+    train, test = data[numbers <= after][:n_train], data[numbers > after][:n_test]
     return train.crops(size, n_jobs=jobs, verbose=True), test.crops(size, n_jobs=jobs, verbose=True)
 
 
 def calibration(machine: SequentialMachine, test: Crops, radius: float) -> list[dict]:
-    """For each stage, how often a part is where the belief says.
+    """Calibration of the beliefs of each stage.
 
-    Of all cells: belief against the share of cells that lie within `radius` cells of the joint. Of each joint: the
-    belief at the peak against the share of peaks within 0.2 of the reference length.
+    Of all cells: the belief against the share of cells within `radius` cells of the joint. Of the peaks: the belief
+    against the share of peaks within 0.2 of the reference length.
     """
     labelled = test.y[..., 2] > 0
     scale = reference_length(test.y, machine.skeleton_)
@@ -58,7 +58,7 @@ def calibration(machine: SequentialMachine, test: Crops, radius: float) -> list[
 
 
 def accuracies(machine: SequentialMachine, test: Crops, names: Sequence[str] = tuple(VARIANTS)) -> dict[str, dict]:
-    """Accuracy of every stage, the machine alone and averaged over views of the crop; prints what it finds."""
+    """Accuracy of every stage, with and without test-time augmentation; prints the results."""
     found = {}
     for name in names:
         machine.set_params(**VARIANTS[name])
@@ -68,5 +68,5 @@ def accuracies(machine: SequentialMachine, test: Crops, names: Sequence[str] = t
             print(
                 f"{name:12} stage {stage['stage']}  PCK@0.2 {pck['0.2']:.1f} {interval['0.2']}  @0.1 {pck['0.1']:.1f}"
             )
-    machine.set_params(flip=True, scales=(1.0,))
+    machine.set_params(flip=True, tta_scales=(1.0,))
     return found

@@ -170,6 +170,7 @@ def test_compiled_stages_predict_the_same(machine, dots):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_the_default_compiler_predicts_the_same(machine, dots):
     compiled = copy.deepcopy(machine).set_params(compile=True)
     assert np.allclose(compiled.predict_beliefs(dots[0][:3]), machine.predict_beliefs(dots[0][:3]), atol=1e-4)
