@@ -291,5 +291,5 @@ def _without_outside(joints: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 def _seed(stage: Stage, seed: int) -> None:
     """Give a stage a seed unless it has one."""
-    if "random_state" in stage.get_params(deep=False) and stage.random_state is None:  # type: ignore[attr-defined]
+    if "random_state" in stage.get_params(deep=False) and stage.random_state is None:
         stage.set_params(random_state=seed)

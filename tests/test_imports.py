@@ -75,16 +75,11 @@ def _modules() -> dict[str, Path]:
 MODULES = _modules()
 
 
-def _imports(name: str, *, lazy: bool = True):
-    """(module, imported name or None) of every import statement of a module; without `lazy` only those at its top."""
+def _imports(name: str):
+    """(module, imported name or None) of every import statement of a module, inside functions too."""
     path = MODULES[name]
     package = name.split(".") if path.name == "__init__.py" else name.split(".")[:-1]
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    if lazy:
-        nodes = ast.walk(tree)
-    else:
-        nodes = (node for node in tree.body)
-    for node in nodes:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -157,7 +152,7 @@ def test_no_private_name_is_imported_from_another_folder(name):
 
 
 def test_no_import_goes_round_in_a_circle():
-    graph = {name: {module for module, _ in _imports(name, lazy=True) if module in MODULES} for name in MODULES}
+    graph = {name: {module for module, _ in _imports(name) if module in MODULES} for name in MODULES}
     done: set[str] = set()
 
     def visit(name: str, way: list[str]) -> None:

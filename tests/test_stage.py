@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from posemachines import ConvStage, ForestStage, JointTraining, Runtime, SequentialMachine, Stage
+from posemachines import ConvStage, ForestStage, JointTraining, Runtime, SequentialMachine, StackedTraining, Stage
 from posemachines.testing import check_stage, stage_checks
 
 
@@ -187,3 +187,26 @@ def test_objects_in_the_state_are_refused(dots):
     stage.model_ = object()
     with pytest.raises(TypeError, match="override get_state"):
         stage.get_state()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ConvStage(clip=1.0), r"use JointTraining\(max_grad_norm=...\)"),
+        (lambda: ConvStage(scale=(0.9, 1.1)), r"Augmentation\(scale_jitter=...\)"),
+        (lambda: ConvStage(device="cpu"), r"use ConvPoseMachine\(device=...\)"),
+        (lambda: ForestStage(cells_per_person=3), r"use sampling=CellSampling\(cells_per_subject=...\)"),
+        (lambda: ForestStage(context_patches=False), r"use context=ContextFeatures\(patches=...\)"),
+        (lambda: ForestStage(n_jobs=2), r"use PoseMachine\(n_jobs=...\)"),
+    ],
+)
+def test_settings_that_left_the_stages_say_where_they_are(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+def test_renamed_parameters_of_stages_are_accepted():
+    with pytest.warns(DeprecationWarning, match="use residual="):
+        assert ForestStage(refine=False).residual is False
+    with pytest.warns(DeprecationWarning, match="use n_folds="):
+        assert StackedTraining(folds=3).n_folds == 3

@@ -1,46 +1,43 @@
-"""Tables of the nets' result files, for the README and the docs: rows of text, no figure typed by hand."""
+"""Tables of the nets' result files, for the docs: rows of text, so that no figure is typed by hand."""
 
 from __future__ import annotations
 
-from benchmarks.publishing.forest_tables import accuracy, calibration, read
+import re
 
-__all__ = ["FILES", "accuracy", "calibration", "commands", "layers", "made_by", "peak", "read", "size", "speed"]
+from benchmarks.publishing.forest_tables import Table, accuracy, calibration, read
+
+__all__ = ["FILES", "accuracy", "calibration", "commands", "layers", "peak", "read", "size", "speed"]
 
 FILES = ("cpm_lspet", "conv_speed")
 
 
 def size(result: dict) -> str:
-    """What the shipped machine is, and what its training took."""
+    """The shipped machine and its training, in two sentences."""
     fields = ", ".join(str(side) for side in result["receptive_fields"])
     trainings = result["trainings"]
     minutes = sum(training["seconds"] for training in trainings) / 60
     epochs = " and ".join(str(training["recipe"]["epochs"]) for training in trainings)
     memory = max(training["peak_memory_mib"] for training in trainings) / 1024
     return (
-        f"{len(result['receptive_fields'])} stages that see {fields} px of a crop of {result['crop']} px; "
-        f"{result['parameters'] / 1e6:.2f} million parameters, {result['multiply_adds'] / 1e9:.2f} billion "
-        f"multiply-adds a crop, {result['file_bytes'] / 2**20:.1f} MiB in the package. Trained on {result['train']:,} "
-        f"people for {epochs} epochs, {minutes:.0f} minutes in all on {result['computer']['cores']} cores, with "
-        f"{memory:.1f} GiB of memory at most."
+        f"{len(result['receptive_fields'])} stages with receptive fields of {fields} px, for crops of "
+        f"{result['crop']} px; {result['parameters'] / 1e6:.2f} million parameters, "
+        f"{result['multiply_adds'] / 1e9:.2f} billion multiply-adds per crop, {result['file_bytes'] / 2**20:.1f} MiB "
+        f"in the package. Trained on {result['train']:,} people for {epochs} epochs, in {minutes:.0f} minutes on "
+        f"{result['computer']['cores']} cores, with a peak of {memory:.1f} GiB of memory."
     )
 
 
 def commands(result: dict) -> list[str]:
-    """The commands behind a result, in their order."""
+    """The commands behind a result, in order."""
     return [each["command"] for each in result.get("trainings", [result])]
 
 
-def made_by(result: dict) -> str:
-    """The same as a sentence."""
-    return f"Made by {' and then '.join(f'`{command}`' for command in commands(result))}."
-
-
-def speed(result: dict) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """One row a comparison: both times, and the ratio with its target."""
-    heads = ("Work", "Against", "Ours", "Theirs", "Ratio", "Largest difference")
+def speed(result: dict) -> Table:
+    """One row per comparison: both times and their ratio."""
+    heads = ("Work", "Compared with", "Ours", "Theirs", "Speed-up", "Largest difference")
     rows = [
         (
-            each["work"],
+            _work(each["work"]),
             each["against"],
             f"{each['ours_ms']:,.1f} ms",
             f"{each['theirs_ms']:,.1f} ms",
@@ -52,9 +49,15 @@ def speed(result: dict) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     return heads, rows
 
 
-def layers(result: dict) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """One row a kind of large convolution: which way it takes, how long each takes, and how fast that is."""
-    heads = ("Kernels", "Maps", "Layers", "Direct", "By FFT", "Chosen", "GFLOP/s, of the direct one's operations")
+def _work(text: str) -> str:
+    """The work of a comparison, as result files of any age call it."""
+    text = re.sub(r"a step of training on (\d+) people", r"training step, batch of \1", text)
+    return re.sub(r"(\d+) at a time", r"batch of \1", text)
+
+
+def layers(result: dict) -> Table:
+    """One row per kind of large convolution: the time of each method, the one chosen, and its throughput."""
+    heads = ("Kernels", "Maps", "Layers", "Direct", "By FFT", "Chosen", "GFLOP/s, counting direct operations")
     rows = []
     for layer in result["layers"]:
         n_out, n_in, *side = layer["kernels"]
@@ -74,6 +77,6 @@ def layers(result: dict) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
 
 
 def peak(result: dict) -> str:
-    """The fastest that the computer multiplies matrices."""
+    """The speed of a matrix product on the same computer, for comparison."""
     threads = result["settings"]["threads"]
-    return f"A product of large matrices reaches {result['peak_gflops']:,.0f} GFLOP/s with {threads} threads."
+    return f"For comparison, a product of large matrices reaches {result['peak_gflops']:,.0f} GFLOP/s on {threads} threads."

@@ -8,21 +8,27 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.publishing import forest_tables, found, net_tables
+from benchmarks.publishing import forest_tables
 
 RESULTS = ROOT / "benchmarks" / "results"
 TABLES = {"figures": "compare_figures.json", "lspet": "compare_lspet.json"}
 HEADS = ("Machine", "Stage", "PCK@0.1", "PCK@0.2", "95 % interval @0.2")
-COST_HEADS = ("Machine", "Training", "Processor time", "ms per image", "Peak memory", "Size", "On disk")
+COST_HEADS = ("Machine", "Training", "CPU time of training", "ms per image", "Peak memory", "Size", "File size")
+MAIN = ("mean", "pm", "cpm", "hybrid", "one-stage", "encoder-decoder", "structures")  # rows of the README's table
+MAIN_HEADS = ("Machine", "Stages", "PCK@0.2 [95 % interval]", "CPU time of training", "ms per image", "File size")
+
+
+# -- rows -------------------------------------------------------------------------------------------------------------
 
 
 def accuracy_rows(report: dict) -> list[tuple[str, ...]]:
-    """One row a machine and stage."""
+    """One row per machine and stage."""
     rows = []
     for machine in report["machines"].values():
         for stage in machine["accuracy"]["stages"]:
@@ -40,7 +46,7 @@ def accuracy_rows(report: dict) -> list[tuple[str, ...]]:
 
 
 def cost_rows(report: dict) -> list[tuple[str, ...]]:
-    """One row a machine."""
+    """One row per machine."""
     rows = []
     for machine in report["machines"].values():
         cost = machine["cost"]
@@ -59,6 +65,25 @@ def cost_rows(report: dict) -> list[tuple[str, ...]]:
     return rows
 
 
+def main_rows(report: dict) -> list[tuple[str, ...]]:
+    """One row per machine of `MAIN`: its last stage and its cost."""
+    rows = []
+    for machine in (report["machines"][name] for name in MAIN if name in report["machines"]):
+        last, cost = machine["accuracy"]["stages"][-1], machine["cost"]
+        low, high = last["interval"]["0.2"]
+        rows.append(
+            (
+                machine["label"],
+                str(last["stage"]),
+                f"{last['pck']['0.2']:.1f} [{low:.1f}, {high:.1f}]",
+                _duration(cost["training_cpu_seconds"]),
+                f"{cost['ms_per_image']['median']:.1f}",
+                _bytes(cost["file_bytes"]),
+            )
+        )
+    return rows
+
+
 def _duration(seconds: float) -> str:
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
 
@@ -69,6 +94,9 @@ def _bytes(number: int) -> str:
 
 def _short(number: int) -> str:
     return f"{number / 1e6:.2f} M" if number >= 1e6 else f"{number / 1e3:.0f} k" if number >= 1e3 else str(number)
+
+
+# -- markup -----------------------------------------------------------------------------------------------------------
 
 
 def markdown(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
@@ -86,83 +114,71 @@ def list_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
+# -- sentences --------------------------------------------------------------------------------------------------------
+
+
 def read(name: str) -> dict:
     """The result file behind a table."""
     return json.loads((RESULTS / TABLES[name]).read_text(encoding="utf-8"))
 
 
 def caption(report: dict) -> str:
-    """What the figures of a report are measured on, in one sentence."""
+    """What the figures of a report were measured on, in one sentence."""
     data, protocol = report["dataset"], report["protocol"]
     return (
-        f"{data['train']:,} people to train on, {data['test']:,} to test on; PCK of {protocol['mean']}, reference "
-        f"length {protocol['reference']}; {report['computer']['cores']} cores, "
+        f"{data['train']:,} training and {data['test']:,} test subjects; PCK, {protocol['mean']}, reference length "
+        f"{protocol['reference']}; {report['computer']['cores']} cores, "
         f"{'no GPU' if report['settings']['device'] == 'cpu' else report['settings']['device']}."
     )
 
 
 def sentence(report: dict) -> str:
-    """What the run says about the two machines, after their last stage."""
+    """How the two machines compare after their last stage."""
     difference = next(d for d in report["differences"] if (d["a"], d["b"], d["threshold"]) == ("cpm", "pm", "0.2"))
     low, high = difference["interval"]
     if not difference["significant"]:
         interval = f"95 % interval {low:.1f} to {high:.1f}, p = {difference['p_holm']:.2g} after Holm's correction"
         points = difference["difference"]
-        return f"The two machines cannot be told apart at PCK@0.2: {points:.1f} points between them ({interval})."
+        return f"The two machines do not differ significantly at PCK@0.2: {points:.1f} points ({interval})."
     points = abs(difference["difference"])
     low, high = sorted((abs(low), abs(high)))
     net_leads = difference["difference"] > 0
-    ahead, behind = ("the net finds", "the forests") if net_leads else ("the forests find", "the net")
+    ahead, behind = ("the net scores", "the forests") if net_leads else ("the forests score", "the net")
     forests, net = (_duration(report["machines"][name]["cost"]["training_cpu_seconds"]) for name in ("pm", "cpm"))
     return (
-        f"After the last stage {ahead} {points:.1f} points more of the joints at PCK@0.2 than {behind} "
-        f"(95 % interval {low:.1f} to {high:.1f}). Training took {forests} of a "
-        f"core for the forests, {net} for the net."
+        f"After the last stage {ahead} {points:.1f} points of PCK@0.2 higher than {behind} (95 % interval {low:.1f} to "
+        f"{high:.1f}). Training took {forests} of CPU time for the forests and {net} for the net."
     )
 
 
+def shipped_sentence() -> str:
+    """The accuracy of the machines in the package, at their default settings."""
+    words = []
+    for name, machine in (("pm_lspet", "the forests"), ("cpm_lspet", "the net")):
+        last = forest_tables.read(name)["flip"]["stages"][-1]
+        low, high = last["interval"]["0.2"]
+        words.append(f"{last['pck']['0.2']:.1f} [{low:.1f}, {high:.1f}] ({machine})")
+    return f"The machines in the package were trained longer and reach {' and '.join(words)}."
+
+
+# -- the README -------------------------------------------------------------------------------------------------------
+
+BLOCKS: dict[str, Callable[[], str]] = {
+    "lspet main": lambda: f"{markdown(MAIN_HEADS, main_rows(read('lspet')))}\n\n{caption(read('lspet'))}",
+    "lspet sentence": lambda: sentence(read("lspet")),
+    "shipped sentence": shipped_sentence,
+}
+"""What may stand between ``<!-- table: NAME -->`` and ``<!-- end -->``."""
+
+
 def fill(text: str) -> str:
-    """`text` with what stands between its table markers made anew."""
+    """`text` with the blocks between its table markers rebuilt; KeyError for an unknown block."""
 
-    def replace(match: re.Match) -> str:
-        name, kind = match["name"].split()
-        if name == "forest":
-            return f"<!-- table: {match['name']} -->\n{fill_forest(kind)}\n<!-- end -->"
-        if name == "net":
-            return f"<!-- table: {match['name']} -->\n{fill_net(kind)}\n<!-- end -->"
-        if name == "found":
-            return f"<!-- table: {match['name']} -->\n{markdown(*found.summary())}\n<!-- end -->"
-        report = read(name)
-        made = {
-            "accuracy": lambda: f"{caption(report)}\n\n{markdown(HEADS, accuracy_rows(report))}",
-            "cost": lambda: markdown(COST_HEADS, cost_rows(report)),
-            "sentence": lambda: sentence(report),
-            "command": lambda: f"```\n{report['command']}\n```",
-        }[kind]()
-        return f"<!-- table: {match['name']} -->\n{made}\n<!-- end -->"
+    def rebuilt(match: re.Match) -> str:
+        name = match["name"]
+        return f"<!-- table: {name} -->\n{BLOCKS[name]()}\n<!-- end -->"
 
-    return re.sub(r"<!-- table: (?P<name>[a-z]+ [a-z]+) -->\n.*?<!-- end -->", replace, text, flags=re.DOTALL)
-
-
-def fill_forest(kind: str) -> str:
-    """One of the forests' tables, with its command."""
-    file = {"shipped": "pm_lspet", "ablation": "pm_ablation", "speed": "forest_speed"}[kind]
-    result = forest_tables.read(file)
-    rows = {
-        "pm_lspet": forest_tables.accuracy,
-        "pm_ablation": forest_tables.ablation,
-        "forest_speed": forest_tables.speed,
-    }
-    above = f"{forest_tables.size(result)}\n\n" if kind == "shipped" else ""
-    return f"{above}{markdown(*rows[file](result))}\n\nMade by `{result['command']}`."
-
-
-def fill_net(kind: str) -> str:
-    """One of the nets' tables, with its command."""
-    file, rows = {"shipped": ("cpm_lspet", net_tables.accuracy), "speed": ("conv_speed", net_tables.speed)}[kind]
-    result = net_tables.read(file)
-    above = f"{net_tables.size(result)}\n\n" if kind == "shipped" else ""
-    return f"{above}{markdown(*rows(result))}\n\n{net_tables.made_by(result)}"
+    return re.sub(r"<!-- table: (?P<name>[a-z ]+) -->\n.*?<!-- end -->", rebuilt, text, flags=re.DOTALL)
 
 
 def main() -> None:

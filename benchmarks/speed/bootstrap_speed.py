@@ -1,9 +1,9 @@
-"""Time of the bootstrap over people: 1,000 resamples of 1,000 people x 14 parts x 21 thresholds.
+"""Time of the bootstrap over subjects: 1,000 resamples of 1,000 subjects x 14 parts x 21 thresholds.
 
     python benchmarks/speed/bootstrap_speed.py
 
-One product of matrices against a loop that draws the people of each resample and counts; their figures are compared
-first. The loop runs over fewer resamples and is scaled up.
+One matrix product against a loop that draws the subjects of each resample and counts; their results are compared first.
+The loop runs over fewer resamples, and its time is scaled up.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def by_product(distances: np.ndarray, thresholds: np.ndarray, n_resamples: int) 
 
 
 def by_loop(distances: np.ndarray, thresholds: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """The same of the people who are given as weights (R, N), one resample after the other."""
+    """The same for subjects given as weights (R, N), one resample after the other."""
     found = []
     for weights in drawn:
         some = distances[np.repeat(np.arange(len(distances)), weights.astype(int))]
@@ -55,7 +55,7 @@ def seconds_of(work: Callable[[], object]) -> float:
 
 
 def measure(sizes: dict) -> dict:
-    """Median times of both ways, with the drawing of the people and the intervals in the first."""
+    """Median times of both ways; the first includes drawing the subjects and computing the intervals."""
     rng = np.random.default_rng(0)
     distances = rng.exponential(0.2, (sizes["people"], sizes["parts"]))
     distances[rng.random(distances.shape) < 0.05] = np.nan
@@ -65,14 +65,14 @@ def measure(sizes: dict) -> dict:
     if not np.array_equal(
         by_product(distances, thresholds, n_resamples)[:n_loop], by_loop(distances, thresholds, drawn)
     ):
-        raise RuntimeError("the two ways differ; there is nothing to time")
+        raise RuntimeError("the two ways give different results, so their times are not comparable")
 
     def whole() -> None:
         draw_subjects.cache_clear()
         interval(by_product(distances, thresholds, n_resamples))
 
     ours, loop = [], []
-    for _ in range(sizes["turns"]):  # in turns, so that a busy moment meets both
+    for _ in range(sizes["turns"]):  # alternating, so that other load affects both
         ours.append(seconds_of(whole))
         loop.append(seconds_of(lambda: by_loop(distances, thresholds, drawn)) * n_resamples / n_loop)
     seconds, slow = float(np.median(ours)), float(np.median(loop))
@@ -80,9 +80,9 @@ def measure(sizes: dict) -> dict:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measure, print and write; 1 where the goal is missed."""
+    """Measure, print and write the result; 1 if the goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that everything runs")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     options = parser.parse_args(arguments)
     sizes = QUICK if options.quick else SIZES

@@ -1,10 +1,10 @@
 """Time the convolutional pose machines against ONNX Runtime and plain PyTorch, side by side on the same input.
 
     pip install posemachines[bench,onnx]
-    python benchmarks/speed/conv_speed.py                 # some minutes, on a machine that does nothing else
+    python benchmarks/speed/conv_speed.py                 # some minutes, on an idle computer
 
-Competitors have the same weights and take turns; what is quoted are medians over the turns. Before the clock runs,
-their beliefs are compared.
+Competitors have the same weights and take turns; medians over the turns are reported. Before the measurement, their
+beliefs are compared.
 """
 
 from __future__ import annotations
@@ -39,27 +39,27 @@ from posemachines.conv.trainer.targets import normalise
 from posemachines.profiling.cost import machine_description, versions
 
 TOLERANCE = 1e-4  # largest difference between beliefs of the same weights
-PAUSE = 0.05  # seconds before a turn, in which the threads of the one before fall asleep
+PAUSE = 0.05  # seconds before a turn, so that the threads of the previous one go to sleep
 PACKAGES = ("posemachines", "numpy", "torch", "onnx", "onnxruntime", "onnxscript")
 OUTPUT = Path(__file__).resolve().parents[1] / "results" / "conv_speed.json"
 SIZES: dict[str, Any] = {
     "crop": 368,  # px, of net A
     "stages": 6,
     "maps": 15,
-    "people": 2,  # of a training step
+    "people": 2,  # per training step
     "lite_crop": 160,
     "lite_stages": 3,
     "lite_batches": (1, 32),
     "matrix": 2048,
-    "seconds": 0.3,  # of calls in a turn
+    "seconds": 0.3,  # duration of a turn
 }
 QUICK = {"crop": 40, "stages": 2, "people": 1, "lite_crop": 32, "lite_batches": (1, 2), "matrix": 64, "seconds": 0.001}
-GOALS = {  # competitor: at least, aim for, what was compared
-    "ONNX Runtime": (1.5, 2.0, "beliefs of all people; the exported network on the same crops"),
+GOALS = {  # competitor: required speed-up, target, what is compared
+    "ONNX Runtime": (1.5, 2.0, "beliefs of all subjects; the exported network on the same crops"),
     "PyTorch": (1.5, 2.0, "the same; plain convolutions of contiguous maps, in single precision"),
 }
 
-LITE_GOAL = 1.0  # of cpm-lite, whose small kernels leave little to gain
+LITE_GOAL = 1.0  # for cpm-lite, whose small kernels leave little to gain
 
 Work = Callable[[], Any]
 Works = Mapping[str, Work]
@@ -69,7 +69,7 @@ Works = Mapping[str, Work]
 
 
 def take_turns(works: Works, options: argparse.Namespace) -> dict[str, np.ndarray]:
-    """Milliseconds a call of each work, turn after turn: A B C A B C ..."""
+    """Milliseconds per call of each work, in alternating turns: A B C A B C ..."""
     calls, times = {}, {name: np.zeros(options.repetitions) for name in works}
     for name, work in works.items():
         work()
@@ -82,7 +82,7 @@ def take_turns(works: Works, options: argparse.Namespace) -> dict[str, np.ndarra
 
 
 def milliseconds(work: Work, calls: int) -> float:
-    """Time a call."""
+    """Mean time of a call."""
     began = time.perf_counter()
     for _ in range(calls):
         work()
@@ -95,7 +95,7 @@ def medians(works: Works, options: argparse.Namespace) -> dict[str, float]:
 
 
 def entry(work: str, against: str, times: dict[str, np.ndarray], difference: float) -> dict:
-    """One comparison: "ours" of the times with one of the others."""
+    """One comparison of "ours" with a competitor."""
     ours, theirs = float(np.median(times["ours"])), float(np.median(times[against]))
     at_least, aim_for, compared = GOALS[against]
     at_least = LITE_GOAL if work.startswith("cpm-lite") else at_least
@@ -108,7 +108,7 @@ def entry(work: str, against: str, times: dict[str, np.ndarray], difference: flo
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Torch's threads, for a while."""
+    """Set the number of PyTorch threads temporarily."""
     before = torch.get_num_threads()
     torch.set_num_threads(number)
     try:
@@ -121,7 +121,7 @@ def threads(number: int) -> Iterator[None]:
 
 
 def plain(network: PoseNetwork) -> PoseNetwork:
-    """A copy whose convolutions are all torch's own."""
+    """A copy in which all convolutions are those of PyTorch."""
     network = copy.deepcopy(network)
     for module in list(network.modules()):
         for name, layer in module.named_children():
@@ -145,18 +145,18 @@ def runtime(network: PoseNetwork, side: int, options: argparse.Namespace) -> Cal
 
 @torch.inference_mode()
 def beliefs(network: PoseNetwork, crops: torch.Tensor, contiguous: bool = False) -> np.ndarray:
-    """The last stage's beliefs of crops (N, H, W, 3)."""
+    """Beliefs of the last stage for crops (N, H, W, 3)."""
     images = normalise(crops)
     return network(images.contiguous() if contiguous else images)[-1].numpy()
 
 
 def draw(people: int, side: int) -> torch.Tensor:
-    """Crops (people, side, side, 3) of noise."""
+    """Random crops (people, side, side, 3)."""
     return torch.randint(0, 256, (people, side, side, 3), dtype=torch.uint8)
 
 
 def largest_difference(works: Works) -> float:
-    """Largest difference between our beliefs and the others'; AssertionError where it is more than rounding."""
+    """Largest difference between our beliefs and the others; AssertionError if it exceeds rounding errors."""
     ours = works["ours"]()
     largest = max(float(np.abs(ours - work()).max()) for name, work in works.items() if name != "ours")
     assert largest <= TOLERANCE, f"beliefs of the same weights differ by {largest}"
@@ -166,7 +166,7 @@ def largest_difference(works: Works) -> float:
 def compare_inference(
     title: str, network: PoseNetwork, side: int, batches: Sequence[int], options: argparse.Namespace
 ) -> Iterator[dict]:
-    """One entry a batch and competitor, for the last stage's beliefs."""
+    """One entry per batch size and competitor, for the beliefs of the last stage."""
     exported, own = runtime(network, side, options), plain(network)
     for people in batches:
         crops = draw(people, side)
@@ -184,7 +184,7 @@ def compare_inference(
 
 
 def loss_of(network: PoseNetwork, crops: torch.Tensor, truth: torch.Tensor, kind: str) -> torch.Tensor:
-    """Sum of squares over all stages, halved; `kind` is the competitor's name."""
+    """Half the sum of squared errors over all stages; `kind` is the name of the competitor."""
     half = "bfloat16" in kind
     images = normalise(crops) if half or kind == "ours" else normalise(crops).contiguous()
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
@@ -193,12 +193,12 @@ def loss_of(network: PoseNetwork, crops: torch.Tensor, truth: torch.Tensor, kind
 
 
 def gradients(network: PoseNetwork, *of: Any) -> list[torch.Tensor]:
-    """Gradients of the loss by all weights, without dropout."""
+    """Gradients of the loss with respect to all weights, without dropout."""
     return list(torch.autograd.grad(loss_of(network.eval(), *of), list(network.parameters())))
 
 
 def training_step(network: PoseNetwork, optimizer: torch.optim.Optimizer, *of: Any) -> None:
-    """Forward, backward, and the weights' step."""
+    """Forward pass, backward pass and optimiser step."""
     optimizer.zero_grad()
     loss_of(network, *of).backward()
     optimizer.step()
@@ -226,7 +226,7 @@ def compare_training(network: PoseNetwork, options: argparse.Namespace) -> dict:
 
 
 def layers_of(network: PoseNetwork, crops: torch.Tensor) -> Counter[tuple[LargeConv2d, torch.Size]]:
-    """One of the large convolutions of each shape, the shape of its maps, and how many there are."""
+    """One large convolution of each shape, the shape of its input, and how many there are."""
     kinds: dict[tuple, tuple[LargeConv2d, torch.Size]] = {}
     counts: Counter[tuple[LargeConv2d, torch.Size]] = Counter()
 
@@ -242,7 +242,7 @@ def layers_of(network: PoseNetwork, crops: torch.Tensor) -> Counter[tuple[LargeC
 
 
 def multiplications(maps: torch.Size, weight: torch.Size, tiling: spectra.Tiling) -> int:
-    """Those that a convolution by way of spectra carries out, with the kernels' spectrum at hand."""
+    """Multiplications of a convolution in the frequency domain, given the spectra of the kernels."""
     (rows, columns), (row, column), (n_out, n_in) = tiling, (tiling.row, tiling.column), weight[:2]
     tiles, frequencies = maps[0] * rows.number * columns.number, len(row.tile) // 2
     into = row.tile.numel() * columns.tile + frequencies * spectra.tripled(column.tile).numel()
@@ -252,7 +252,7 @@ def multiplications(maps: torch.Size, weight: torch.Size, tiling: spectra.Tiling
 
 @torch.inference_mode()
 def measure_layer(layer: LargeConv2d, shape: torch.Size, options: argparse.Namespace) -> dict:
-    """A convolution directly and by way of spectra, and which of them is chosen."""
+    """A convolution computed directly and in the frequency domain, and which of them the library chooses."""
     maps = torch.randn(shape).contiguous(memory_format=torch.channels_last)
     ways = {"direct": copy.deepcopy(layer), "fft": copy.deepcopy(layer)}
     for way, one in ways.items():
@@ -279,7 +279,7 @@ def measure_layer(layer: LargeConv2d, shape: torch.Size, options: argparse.Names
 
 
 def measure_peak(options: argparse.Namespace) -> float:
-    """Billions of operations a second in the product of two large matrices."""
+    """Billions of operations per second in the product of two large matrices."""
     left, right = torch.randn(2, options.matrix, options.matrix)
     return 2e-6 * options.matrix**3 / medians({"product": partial(torch.mm, left, right)}, options)["product"]
 
@@ -298,7 +298,7 @@ def tables(report: dict) -> str:
     for line in report["comparisons"]:
         lines += [f"{line['work']}: {name}, {ms:.2f} ms" for name, ms in line["all_ms"].items() if "bfloat16" in name]
     head = f"{'convolution':26}{'times':>6}{'direct':>9}{'fft':>9}{'ms':>4}{'chosen':>9}{'ratio':>8}"
-    lines += ["", f"{head}{'tile':>10}  billions of operations a second: as if direct, and those carried out"]
+    lines += ["", f"{head}{'tile':>10}  billions of operations per second: as if direct, and those carried out"]
     for layer in report["layers"]:
         n_out, n_in, side, _ = layer["kernels"]
         name, ms = f"{side}x{side}, {n_in} -> {n_out}, {layer['maps'][2]} px", layer["ms"]
@@ -312,11 +312,11 @@ def tables(report: dict) -> str:
 
 
 def measure(options: argparse.Namespace) -> dict:
-    """Build the networks, and time them."""
+    """Build the networks and time them."""
     torch.manual_seed(0)
-    network = build_network("cvpr", n_maps=options.maps, n_stages=options.stages, caffe_compatible=True).eval()
+    network = build_network("cpm", n_maps=options.maps, n_stages=options.stages, caffe_compatible=True).eval()
     network.initialise("he")
-    lite = build_network("lite", n_maps=options.maps, n_stages=options.lite_stages).eval()
+    lite = build_network("cpm-lite", n_maps=options.maps, n_stages=options.lite_stages).eval()
     lite.bake()
     with threads(options.threads):
         comparisons = list(compare_inference("net A", network, options.crop, [1], options))
@@ -335,8 +335,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=formatter)
     parser.add_argument("--threads", type=int, default=2, help="threads of every competitor")
     parser.add_argument("--repetitions", type=int, default=5, help="turns of every competitor, at least 3")
-    parser.add_argument("--people", type=int, default=SIZES["people"], help="people of a step of training")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs and agrees")
+    parser.add_argument("--people", type=int, default=SIZES["people"], help="subjects per training step")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that everything runs and agrees")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="result file")
     parser.set_defaults(**{name: size for name, size in SIZES.items() if name != "people"})
     options = parser.parse_args(arguments)

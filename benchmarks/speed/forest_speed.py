@@ -1,10 +1,10 @@
-"""Time the Pose Machine's own kernels against what does the same work without them, side by side on the same input.
+"""Time the kernels of the Pose Machine against libraries that do the same work, side by side on the same input.
 
     pip install posemachines[bench]
-    python benchmarks/speed/forest_speed.py                 # some minutes, on a machine that does nothing else
+    python benchmarks/speed/forest_speed.py                 # some minutes, on an idle computer
 
-Competitors take turns, on two threads; what is quoted are medians over the turns. Before the clock runs, their results
-are compared: the same trees have to give the same beliefs.
+Competitors take turns, on two threads; medians over the turns are reported. Before the measurement, their results are
+compared: the same trees must give the same beliefs.
 """
 
 from __future__ import annotations
@@ -34,37 +34,38 @@ from sklearn.ensemble import RandomForestClassifier
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
 
 from benchmarks.publishing.results_file import write_json
-from posemachines import ForestStage, PoseMachine
+from posemachines import ForestStage, PoseMachine, Runtime
 from posemachines.beliefs import decode
 from posemachines.datasets import make_synthetic
 from posemachines.forest import features, psi, taps
 from posemachines.forest._kernels import context_twins
-from posemachines.forest.stage import _threads
+from posemachines.forest.level import LevelTraining
+from posemachines.forest.stage import kernel_threads
 from posemachines.forest.trees import LEAF, Forest, flatten
 from posemachines.profiling.cost import machine_description, versions
 
 THREADS = 2
 TOLERANCE = 1e-5  # largest difference between beliefs of the same trees
-PAUSE = 0.05  # seconds before a turn, in which the threads of the one before fall asleep
+PAUSE = 0.05  # seconds before a turn, so that the threads of the previous one go to sleep
 PACKAGES = ("posemachines", "numpy", "numba", "llvmlite", "scikit-learn", "scikit-image", "onnxruntime", "skl2onnx")
 OUTPUT = Path(__file__).resolve().parents[1] / "results" / "forest_speed.json"
 SIZES: dict[str, Any] = {
     "crop": 128,  # px
-    "people": 2500,  # whom the plain forest is trained on: about 100,000 cells
+    "people": 2500,  # training subjects of the plain forest: about 100,000 cells
     "people_of_machines": 400,
     "trees": 40,
     "depth": 18,
     "batch": 64,
     "crops": (64, 128, 256),
-    "seconds": 0.15,  # of calls in a turn
+    "seconds": 0.15,  # duration of a turn
 }
 QUICK = {"crop": 64, "people": 12, "people_of_machines": 12, "trees": 4, "depth": 5, "batch": 3, "seconds": 0.001}
-GOALS = {  # work and competitor: at least, aim for, what was compared
+GOALS = {  # work or competitor: required speed-up, target, what is compared
     "machine": (8, 20, "PoseMachine.predict of three stages of plain forests; the same trees on scikit-image's HOG and "
         "colour, repeated over the grid, numpy's context features, descriptors of all cells, and decoding"),
     "scikit-learn": (8, 15, "the trees of a RandomForestClassifier, walked on packed maps; predict_proba on float32 "
-        "descriptors that are ready"),
-    "ONNX Runtime": (1.5, 3, "the same walk; the same forest by skl2onnx, on float32 descriptors that are ready"),
+        "precomputed descriptors"),
+    "ONNX Runtime": (1.5, 3, "the same walk; the same forest by skl2onnx, on precomputed float32 descriptors"),
     "psi": (20, 50, "peaks, offset codes and packed maps of the default machine's second stage; their numpy twins"),
     "features": (6, 10, "dense maps of histograms, magnitude and colour, as codes; the histograms alone, of cells side "
         "by side, at one cell size"),
@@ -75,25 +76,26 @@ Works = Mapping[str, Work]
 
 
 class PlainStage(ForestStage):
-    """A forest stage of scikit-learn's trees on one level, which keeps the model that they come from."""
+    """A forest stage with the trees of scikit-learn on one level, which keeps the scikit-learn model."""
 
     def _fit(self, images, previous, joints) -> None:
-        super()._fit(images, previous, joints)
-        self.forests_ = [flatten(self.model, self.n_parts_ + 1)]  # exactly, not in half precision
+        def grow(training, descriptors, classes, n_classes, start, random) -> Forest:
+            weights = np.bincount(classes)[classes] ** -float(training.sampling.class_balance)
+            shared = {name: getattr(self, name) for name in ("max_depth", "min_samples_leaf", "max_features")}
+            shared |= {"max_samples": len(classes) // 2, "n_jobs": self.runtime.n_jobs}
+            self.model = RandomForestClassifier(self.n_rounds * self.n_trees, random_state=random, **shared)
+            return flatten(self.model.fit(descriptors, classes, sample_weight=weights), n_classes)
 
-    def _grow(self, descriptors, classes, n_classes, start, random) -> Forest:
-        weights = np.bincount(classes)[classes] ** -float(self.class_balance)
-        names = ("max_depth", "min_samples_leaf", "max_features", "n_jobs")
-        shared = {name: getattr(self, name) for name in names} | {"max_samples": len(classes) // 2}
-        self.model = RandomForestClassifier(self.n_rounds * self.n_trees, random_state=random, **shared)
-        return flatten(self.model.fit(descriptors, classes, sample_weight=weights), n_classes)
+        with patch.object(LevelTraining, "_grow", grow):
+            super()._fit(images, previous, joints)
+        self.forests_ = [flatten(self.model, self.n_parts_ + 1)]  # exactly, not in half precision
 
 
 # -- the clock ------------------------------------------------------------------------------------------------------
 
 
 def take_turns(works: Works, options: argparse.Namespace) -> dict[str, np.ndarray]:
-    """Milliseconds a call of each work, turn after turn: A B C A B C ..."""
+    """Milliseconds per call of each work, in alternating turns: A B C A B C ..."""
     calls, times = {}, {name: np.zeros(options.repetitions) for name in works}
     for name, work in works.items():
         work()
@@ -107,7 +109,7 @@ def take_turns(works: Works, options: argparse.Namespace) -> dict[str, np.ndarra
 
 
 def milliseconds(work: Work, calls: int) -> float:
-    """Time a call."""
+    """Mean time of a call."""
     began = time.perf_counter()
     for _ in range(calls):
         work()
@@ -120,7 +122,7 @@ def medians(works: Works, options: argparse.Namespace) -> dict[str, float]:
 
 
 def entry(work: str, goal: str, times: dict[str, np.ndarray], *, against: str = "", difference: float | None = None):
-    """One comparison: "ours" of the times with the fastest of those whose name begins with `against`."""
+    """One comparison of "ours" with the fastest competitor whose name begins with `against`."""
     rivals = {name: float(np.median(of)) for name, of in times.items() if name != "ours" and name.startswith(against)}
     best, ours = min(rivals, key=rivals.__getitem__), float(np.median(times["ours"]))
     turns = (times[best] / times["ours"]).round(2)
@@ -131,7 +133,7 @@ def entry(work: str, goal: str, times: dict[str, np.ndarray], *, against: str = 
 
 
 def difference(ours, theirs) -> float:
-    """Largest difference between beliefs; AssertionError where it is more than rounding."""
+    """Largest difference between beliefs; AssertionError if it exceeds rounding errors."""
     largest = float(np.abs(np.asarray(ours) - theirs).max())
     assert largest <= TOLERANCE, f"beliefs of the same trees differ by {largest}"
     return largest
@@ -142,7 +144,7 @@ def difference(ours, theirs) -> float:
 
 @contextmanager
 def numpy_twins() -> Iterator[None]:
-    """Context features and smoothing by the plain numpy functions that the kernels are tested against."""
+    """Use the numpy twins of the kernels for context features and smoothing."""
     with patch.object(psi, "context", context_twins), patch.object(taps, "context", context_twins):
         yield
 
@@ -153,7 +155,7 @@ def skimage_hog(image: np.ndarray, cell: int) -> np.ndarray:
 
 
 def skimage_codes(image: np.ndarray, stride: int) -> np.ndarray:
-    """Codes (1, 39, h, w) such as the forest reads, from scikit-image's HOG and colour; cells lie side by side."""
+    """Codes (1, 39, h, w) like those of the forest, from the HOG and colour of scikit-image, with adjacent cells."""
     lab, maps = rgb2lab(image), []
     for cell in features.CELLS:
         histograms = np.pad(skimage_hog(image, cell)[:, :, 1, 1], ((1, 1), (1, 1), (0, 0)), "edge")
@@ -167,17 +169,17 @@ def skimage_codes(image: np.ndarray, stride: int) -> np.ndarray:
 
 
 class Explicit:
-    """Plain stages, run on written-out descriptors by ``predict_proba``, one image at a time."""
+    """Plain stages that run ``predict_proba`` on explicit descriptors, one image at a time."""
 
     def __init__(self, stages: list[PlainStage], shape: tuple[int, int]) -> None:
         self.stages, self.shape = stages, shape
-        self.located = [stage._locate(shape) for stage in stages]
+        self.located = [stage._descriptor().locate(shape) for stage in stages]
 
     def descriptors(self, number: int, codes: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
         """Descriptors (h w, F) of all cells of one image."""
         (base,), pitch, reach = self.located[number]
         rows, columns = np.mgrid[: self.shape[0], : self.shape[1]]
-        maps = self.stages[number]._pack(codes, previous, reach)[0]
+        maps = self.stages[number]._descriptor().pack(codes, previous, reach)[0]
         return maps[base + (rows * pitch + columns).reshape(-1, 1)]
 
     def beliefs(self, number: int, codes: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
@@ -200,7 +202,7 @@ class Explicit:
 
 
 def compare_machine(machine: PoseMachine, image: np.ndarray, options: argparse.Namespace) -> dict:
-    """The whole machine on one image, against the same trees without a kernel."""
+    """The whole machine on one image, against the same trees without kernels."""
     codes, previous, largest = machine.stages_[0].features(image), None, 0.0
     explicit = Explicit(machine.stages_, codes.shape[2:])
     for number, stage in enumerate(machine.stages_):
@@ -214,7 +216,7 @@ def compare_machine(machine: PoseMachine, image: np.ndarray, options: argparse.N
 
 
 def compare_forest(stage: PlainStage, image: np.ndarray, options: argparse.Namespace) -> list[dict]:
-    """One stage over all cells, against scikit-learn and ONNX Runtime on ready descriptors."""
+    """One stage on all cells, against scikit-learn and ONNX Runtime on precomputed descriptors."""
     codes, kinds = stage.features(image), ("scikit-learn", "ONNX Runtime")
     ready = Explicit([stage], codes.shape[2:]).descriptors(0, codes, None).astype(np.float32)
     document = to_onnx(stage.model, ready[:1], options={"zipmap": False}).SerializeToString()
@@ -235,9 +237,10 @@ def compare_forest(stage: PlainStage, image: np.ndarray, options: argparse.Names
 
 
 def compare_context(machine: PoseMachine, image: np.ndarray, options: argparse.Namespace) -> dict:
-    """Context features of all cells of one image, ready to walk on, as the second stage reads them."""
+    """Context features of the second stage for all cells of one image, packed for the trees."""
     first, second = machine.stages_[:2]
-    pack = partial(second._pack, first.features(image), first.predict(image, composites=True), second._reach())
+    descriptor = second._descriptor()
+    pack = partial(descriptor.pack, first.features(image), first.predict(image, composites=True), descriptor.reach())
     works = {"ours": pack, "numpy twins": numpy_twins()(pack)}
     assert np.array_equal(*(work() for work in works.values())), "the kernels and their twins differ"
     return entry("psi", "psi", take_turns(works, options), difference=0.0)
@@ -254,14 +257,15 @@ def compare_features(image: np.ndarray, options: argparse.Namespace) -> list[dic
     return entries
 
 
-# -- where the time goes and how it grows ---------------------------------------------------------------------------
+# -- profile and scaling ---------------------------------------------------------------------------
 
 
 def walks(stage: ForestStage, codes: np.ndarray, previous: np.ndarray | None, forests: list[Forest]) -> list[Work]:
-    """The walks of some forests, of which each reads what its level of the stage reads, or the last level."""
-    bases, pitch, reach = stage._locate(codes.shape[2:])
+    """The tree walks of some forests; each reads the features of its level of the stage, or of the last level."""
+    descriptor = stage._descriptor()
+    bases, pitch, reach = descriptor.locate(codes.shape[2:])
     works: list[Work] = []
-    maps = stage._pack(codes, previous, reach)
+    maps = descriptor.pack(codes, previous, reach)
     for number, forest in enumerate(forests):
         level = min(number, len(bases) - 1)
         start, places = stage._start(level, previous, slice(None)), forest.bases(bases[level])
@@ -270,14 +274,15 @@ def walks(stage: ForestStage, codes: np.ndarray, previous: np.ndarray | None, fo
 
 
 def measure_steps(machine: PoseMachine, images: np.ndarray, options: argparse.Namespace) -> dict:
-    """Speed of a machine, and milliseconds of every step over all stages; the rest is checks and calls."""
+    """Speed of a machine, and milliseconds of every step, summed over the stages; the rest is checks and calls."""
     stages, codes, spent = machine.stages_, machine.stages_[0].features(images), Counter[str]()
     previous: Any = None
     spent.update(medians({"features": partial(stages[0]._features, images)}, options))
     for stage in stages:
         levels = walks(stage, codes, previous, stage.forests_)
         beliefs = np.concatenate([walk() for walk in levels], 1)
-        works: dict[str, Work] = {"packing and psi": partial(stage._pack, codes, previous, stage._reach())}
+        descriptor = stage._descriptor()
+        works: dict[str, Work] = {"packing and psi": partial(descriptor.pack, codes, previous, descriptor.reach())}
         works |= {f"walking, level {level}": walk for level, walk in enumerate(levels, 1)}
         spent.update(medians(works | {"smoothing": partial(psi.smooth, beliefs, stage.smoothing)}, options))
         previous = psi.smooth(beliefs, stage.smoothing)
@@ -289,7 +294,7 @@ def measure_steps(machine: PoseMachine, images: np.ndarray, options: argparse.Na
 
 
 def cut_off(forest: Forest, depth: int) -> Forest:
-    """The forest without what lies below `depth`; a node there becomes the leaf to which its left way leads."""
+    """The forest cut off at `depth`: each node there becomes the leaf that is reached by going left."""
     feature, child, at = forest.feature.copy(), forest.child.copy(), forest.roots
     for _ in range(depth):
         left = child[at[feature[at] != LEAF]]
@@ -303,8 +308,10 @@ def cut_off(forest: Forest, depth: int) -> Forest:
 
 
 def measure_growth(stage: PlainStage, machine: PoseMachine, people, options: argparse.Namespace) -> dict[str, dict]:
-    """Milliseconds of the default machine by size of the image and stages, and of the plain walk by trees and depth."""
+    """Time of the default machine by crop size and stages, and of the plain tree walk by trees and depth, in ms."""
     crops = {side: people[:1].crops(side).X for side in (options.crop, *options.crops)}
+    any_size = copy.copy(machine)
+    any_size.crop_size_ = any_size._crop_shape = None  # it takes crops of any size
     shorter = [copy.copy(machine) for _ in machine.stages_]
     for number, short in enumerate(shorter, 1):
         short.stages_ = machine.stages_[:number]
@@ -314,7 +321,7 @@ def measure_growth(stage: PlainStage, machine: PoseMachine, people, options: arg
     depths = [options.depth * quarter // 4 for quarter in (1, 2, 3, 4)]
     lower = walks(stage, codes, None, [cut_off(forest, depth) for depth in depths])
     tables = {
-        "machine by crop, px": {side: partial(machine.predict, crops[side]) for side in options.crops},
+        "machine by crop, px": {side: partial(any_size.predict, crops[side]) for side in options.crops},
         "machine by stages": {n: partial(short.predict, crops[options.crop]) for n, short in enumerate(shorter, 1)},
         "walk by trees": dict(zip(trees, fewer, strict=True)),
         "walk by depth": dict(zip(depths, lower, strict=True)),
@@ -338,7 +345,7 @@ def tables(report: dict) -> str:
     for step in kinds[0]["steps_ms"]:
         shares = [(kind["steps_ms"][step], kind["steps_ms"][step] / kind["steps_ms"]["whole"]) for kind in kinds]
         lines.append(f"{step:30}" + "".join(f"{value:>13.3f}{share:>8.1%}" for value, share in shares))
-    lines.append(f"{'images a second':30}" + "".join(f"{kind['images_per_second']:>21.1f}" for kind in kinds))
+    lines.append(f"{'images per second':30}" + "".join(f"{kind['images_per_second']:>21.1f}" for kind in kinds))
     for name, times in report["growth"].items():
         lines += ["", f"{name:30}" + "".join(f"{key:>10}" for key in times)]
         lines.append(f"{'ms':30}" + "".join(f"{value:>10.3f}" for value in times.values()))
@@ -346,18 +353,18 @@ def tables(report: dict) -> str:
 
 
 def measure(options: argparse.Namespace) -> dict:
-    """Train what is timed, and time it."""
+    """Train the machines and time them."""
     people = make_synthetic(options.people + options.batch, random_state=0)
     train, test = people[: options.people].crops(options.crop), people[options.people :].crops(options.crop)
     forest = {"n_rounds": options.trees // 2, "n_trees": 2, "max_depth": options.depth, "min_samples_leaf": 4}
-    stage = PlainStage(boosting=False, levels=1, max_features=0.04, n_jobs=THREADS, random_state=0, **forest)
-    default = ForestStage(n_jobs=THREADS)
-    default.set_params(**({"n_rounds": 2} if options.quick else {}))
-    few = train.X[: options.people_of_machines], train.y[: options.people_of_machines]
-    plain, machine = (PoseMachine(stage=kind, skeleton="lsp", random_state=0).fit(*few) for kind in (stage, default))
+    stage = PlainStage(boosting=False, levels=1, max_features=0.04, random_state=0, **forest)
+    stage.runtime = Runtime(n_jobs=THREADS)
+    default = ForestStage(**({"n_rounds": 2} if options.quick else {}))
+    few = train[: options.people_of_machines]
+    plain, machine = (PoseMachine(stage=kind, n_jobs=THREADS, random_state=0).fit(few) for kind in (stage, default))
     stage.fit(train.X, None, train.y, skeleton="lsp")
     image = test.X[:1]
-    with _threads(THREADS):
+    with kernel_threads(THREADS):
         return {
             "comparisons": [
                 compare_machine(plain, image, options),
@@ -380,7 +387,7 @@ def main(arguments: list[str] | None = None) -> int:
     plain = argparse.ArgumentDefaultsHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=plain)
     parser.add_argument("--repetitions", type=int, default=7, help="turns of every competitor, at least 3")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that everything runs and agrees")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that everything runs and agrees")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="result file")
     parser.set_defaults(**SIZES)
     options = parser.parse_args(arguments)

@@ -3,7 +3,7 @@
     python benchmarks/studies/pm_ablation.py --root DIR
 
 Every variant is trained on the same subjects of LSPET and evaluated on the same test subjects; the table lists the
-difference of each from the whole machine, with its paired bootstrap interval. An interrupted run keeps what is finished.
+difference of each from the whole machine, with its paired bootstrap interval. An interrupted run resumes.
 """
 
 from __future__ import annotations

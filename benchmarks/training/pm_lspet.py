@@ -1,9 +1,9 @@
-"""Train the Pose Machine that comes with the library on the photographs of LSPET, and measure it.
+"""Train the Pose Machine that comes with the library on the photos of LSPET, and evaluate it.
 
     python benchmarks/training/pm_lspet.py --root DIR
 
-Trains on photographs 1..8000 and measures on 8001..9000: accuracy stage by stage, alone and averaged with the mirror
-image, calibration of the beliefs, and the cost of training. An interrupted run, repeated, resumes where it was.
+Trains on photos 1 to 8000 and evaluates on 8001 to 9000: accuracy stage by stage, with and without test-time
+augmentation, calibration of the beliefs, and the cost of training. An interrupted run, repeated, resumes where it was.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--root", type=Path, required=True, help="folder of LSPET (joints.mat and images/)")
     parser.add_argument("--train", type=int, default=8000)
     parser.add_argument("--test", type=int, default=1000)
-    parser.add_argument("--rounds", type=int, default=RECIPE["n_rounds"], help="rounds of boosting of each level and stage")
+    parser.add_argument("--rounds", type=int, default=RECIPE["n_rounds"], help="boosting rounds of a level and stage")
     parser.add_argument("--stages", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 for all cores")
     parser.add_argument("--checkpoint", type=Path, default=Path("runs/pm_lspet"), help="folder of the checkpoint")

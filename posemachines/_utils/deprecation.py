@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["renamed_keyword"]
+__all__ = ["moved_keywords", "renamed_keyword"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -53,5 +53,42 @@ def renamed_keyword(**new_names: str) -> Callable[[Function], Function]:
             return function(*args, **kwargs)
 
         return renamed  # type: ignore[return-value]
+
+    return decorate
+
+
+def moved_keywords(**places: str) -> Callable[[Function], Function]:
+    """Decorator that says where keyword arguments have gone that a function no longer takes.
+
+    Parameters
+    ----------
+    **places : str
+        What to write instead of each old keyword.
+
+    Returns
+    -------
+    decorator
+        The decorated function raises a TypeError with that text when it is called with an old keyword.
+
+    Examples
+    --------
+    >>> @moved_keywords(colour="Paint(hue=...)")
+    ... def draw():
+    ...     return "drawn"
+    >>> draw(colour=3)
+    Traceback (most recent call last):
+    TypeError: draw() no longer takes colour=; use Paint(hue=...)
+    """
+
+    def decorate(function: Function) -> Function:
+        name = function.__qualname__.removesuffix(".__init__").rpartition(".")[2]
+
+        @functools.wraps(function)
+        def checked(*args, **kwargs):
+            for old in kwargs.keys() & places.keys():
+                raise TypeError(f"{name}() no longer takes {old}=; use {places[old]}")
+            return function(*args, **kwargs)
+
+        return checked  # type: ignore[return-value]
 
     return decorate

@@ -1,9 +1,9 @@
-"""The command line, one module a subcommand.
+"""The command line, with one module per subcommand.
 
-A subcommand is a module with `NAME`, `SUMMARY` (one line, for the list), a docstring (for its own help),
-``add_arguments(parser)`` and ``run(options)``, whose exit code is 0 where it returns None, and stands in `COMMANDS`. It
-imports what is heavy inside `run`, so that ``--help`` is quick. An OSError, ValueError or ImportError is the user's to
-mend: it is shown as one line.
+A subcommand is a module, listed in `COMMANDS`, with `NAME`, `SUMMARY` (one line, for the list of subcommands), a
+docstring (for its own help), ``add_arguments(parser)`` and ``run(options)``, which returns an exit code, or None for 0.
+Heavy imports happen inside `run`, so that ``--help`` is fast. An OSError, ValueError or ImportError is a user error and
+is shown in one line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ COMMANDS: tuple[ModuleType, ...] = (predict, evaluate, validate)
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line; ``options.run`` is the chosen subcommand's."""
+    """The parser of the whole command line; ``options.run`` runs the chosen subcommand."""
     parser = argparse.ArgumentParser(prog=PROGRAM, description="Pose Machines, classic and deep.")
     parser.add_argument("--version", action="version", version=f"posemachines {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="command", required=True)
@@ -46,18 +46,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Without the program's name; those of the process by default.
+        Without the name of the program; by default those of the process.
 
     Returns
     -------
     int
-        Exit code: that of the subcommand, 0 by default, or 2 after an error, which is told in one line on the
-        standard error.
+        Exit code: that of the subcommand, 2 after an error, which is reported in one line on standard error, or 130
+        when interrupted.
 
     Raises
     ------
     SystemExit
-        With code 2, where the options themselves are wrong, and with 0 after ``--help``.
+        With code 2 for invalid options, and with 0 after ``--help``.
     """
     options = make_parser().parse_args(arguments)
     try:

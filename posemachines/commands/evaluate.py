@@ -1,7 +1,7 @@
-"""Score a file of predictions as a published table scores it, with 95 % intervals.
+"""Score a file of predictions under the protocol of a published table, with 95 % intervals.
 
-Files: .mat, .h5, .npz, .npy, .json (COCO) and .csv. Both files must count pixels from the same origin; where one counts
-from 0 and the other from 1, say so with --predictions-origin and --truth-origin.
+Files: .mat, .h5, .npz, .npy, .json (COCO) and .csv. Both files must count pixels from the same origin; if one counts
+from 0 and the other from 1, pass --predictions-origin and --truth-origin.
 
 Examples:
   python -m posemachines evaluate --predictions cpm.mat --truth joints-PC.mat --protocol lsp-pc
@@ -18,41 +18,52 @@ from pathlib import Path
 from .files import check_outputs, note, write_text
 
 NAME = "evaluate"
-SUMMARY = "score a file of predictions as a published table scores it"
+SUMMARY = "score a file of predictions under a published protocol"
 _PROTOCOLS = ("lsp-pc", "lsp-oc", "flic", "mpii", "coco")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this subcommand."""
-    parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="what is scored")
-    parser.add_argument("--truth", type=Path, required=True, metavar="FILE", help="what it is scored on")
-    parser.add_argument("--protocol", required=True, choices=_PROTOCOLS, help="measure, length, joints and mean")
-    parser.add_argument("--variable", metavar="NAME", help="name of the predictions' array (default: recognised)")
-    parser.add_argument("--truth-variable", metavar="NAME", help="name of the truth's array (default: recognised)")
+    """Add the options of this subcommand."""
+    parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="predicted joints")
+    parser.add_argument("--truth", type=Path, required=True, metavar="FILE", help="ground truth")
     parser.add_argument(
-        "--axes", metavar="A,B,C", help="order of the predictions' axes, such as xy,parts,people (default: recognised)"
+        "--protocol", required=True, choices=_PROTOCOLS, help="metric, reference length, parts and average"
     )
-    parser.add_argument("--truth-axes", metavar="A,B,C", help="order of the truth's axes (default: recognised)")
+    parser.add_argument("--variable", metavar="NAME", help="name of the array of predictions (default: detected)")
+    parser.add_argument(
+        "--truth-variable", metavar="NAME", help="name of the array of the ground truth (default: detected)"
+    )
+    parser.add_argument(
+        "--axes",
+        metavar="A,B,C",
+        help="order of the axes of the predictions, such as xy,parts,people (default: detected)",
+    )
+    parser.add_argument(
+        "--truth-axes", metavar="A,B,C", help="order of the axes of the ground truth (default: detected)"
+    )
     parser.add_argument(
         "--side-convention",
+        "--view",
         choices=("person", "observer"),
-        help="whose left is left in the truth; refused if not the protocol's",
+        help="whose left is left in the ground truth; an error if it is not that of the protocol",
     )
     for what in ("predictions", "truth"):
         parser.add_argument(
             f"--{what}-origin",
             type=int,
             choices=(0, 1),
-            help=f"what the first pixel is called in the {what} (default: the same in both)",
+            help=f"index of the first pixel in the {what} (default: the same in both)",
         )
     parser.add_argument(
-        "--resamples", type=int, default=1000, metavar="R", help="of the bootstrap (default: 1000; 0: no intervals)"
+        "--resamples", type=int, default=1000, metavar="R", help="bootstrap resamples (default: 1000; 0: no intervals)"
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write all figures, curve and protocol as JSON")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="write all scores, the curve and the protocol as JSON"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
-    """Read both files, print the table, write the JSON."""
+    """Read both files, print the scores and write the JSON file."""
     from dataclasses import replace
 
     from ..evaluation.predictions import evaluate_predictions
@@ -84,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
         scores = evaluate_predictions(read.joints + shift, truth, protocol, n_resamples=options.resamples)
         scores = replace(scores, notes=read.notes + scores.notes)
     if shift:
-        scores = replace(scores, notes=(*scores.notes, f"predictions were moved by {shift:+d} px in x and y"))
+        scores = replace(scores, notes=(*scores.notes, f"predictions were shifted by {shift:+d} px in x and y"))
     print(scores)
     if options.output is not None:
         content = {"predictions": str(options.predictions), "truth": str(options.truth), **scores_to_json(scores)}
@@ -93,7 +104,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _shift(options: argparse.Namespace) -> int:
-    """What takes predictions to the origin of the truth, in pixels."""
+    """Shift from the origin of the predictions to that of the ground truth, in pixels."""
     origins = (options.truth_origin, options.predictions_origin)
     if origins.count(None) == 1:
         raise ValueError("give both --predictions-origin and --truth-origin, or neither")

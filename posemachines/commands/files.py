@@ -1,4 +1,4 @@
-"""What subcommands share: the trained machine that is named, and files that are written."""
+"""Trained machines by name, and output files, for all subcommands."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ _KINDS = {"conv": "ConvPoseMachine", "forest": "PoseMachine"}
 
 
 def note(text: str) -> None:
-    """Tell the user something that is not the result."""
+    """Print a message that is not part of the result to standard error."""
     print(text, file=sys.stderr)
 
 
 def add_machine_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options that choose a trained machine; :func:`find_machine` takes them."""
+    """Add the options that choose a trained machine; see :func:`find_machine`."""
     parser.add_argument(
-        "--machine", default="lspet", metavar="NAME|FILE", help="one that ships, or a file of your own (default: lspet)"
+        "--machine", default="lspet", metavar="NAME|FILE", help="a shipped machine, or a file (default: lspet)"
     )
     parser.add_argument(
-        "--kind", choices=_KINDS, help="of the machine that ships: the net (default) or the forests of random trees"
+        "--kind", choices=_KINDS, help="kind of the shipped machine: the net (default) or the random forests"
     )
 
 
 def find_machine(name: str, kind: str | None):
-    """A fitted machine from a file, or one that ships: the net where there is one, and otherwise the forests.
+    """Load a machine from a file, or one that is shipped: the net if there is one, otherwise the forests.
 
     Parameters
     ----------
     name : str
-        A path, or the name of a machine that ships.
+        A path, or the name of a shipped machine.
     kind : {"conv", "forest"} or None
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such machine, its file is damaged, or a kind is given with a file.
+        If there is no such machine, its file is damaged, or a kind is given together with a file.
     """
     import posemachines
 
     if Path(name).is_file():
         if kind is not None:
-            raise ValueError(f"--kind chooses among the machines that ship, but {name} is a file; leave --kind out")
+            raise ValueError(f"--kind chooses among the shipped machines, but {name} is a file; leave --kind out")
         return posemachines.load(name)
     if Path(name).suffix or len(Path(name).parts) != 1:
         raise FileNotFoundError(f"no machine at {name}; give the file that machine.save wrote, or the name lspet")
@@ -54,30 +54,30 @@ def find_machine(name: str, kind: str | None):
         return posemachines.ConvPoseMachine.from_pretrained(name)
     except (ValueError, ImportError) as error:
         machine = posemachines.PoseMachine.from_pretrained(name)
-        note(f"note: {error}; going on with the forests (--kind forest)")
+        note(f"note: {error}; using the forests instead (--kind forest)")
         return machine
 
 
 def check_outputs(outputs: Iterable[Path | None], inputs: Iterable[str | Path]) -> None:
-    """ValueError or OSError unless every output can be a file of its own, in a folder that exists, and no input."""
+    """Raise ValueError or OSError unless the outputs are different files in existing folders, and none is an input."""
     seen: list[Path] = []
     for path in outputs:
         if path is None:
             continue
         if not path.parent.is_dir():
-            raise FileNotFoundError(f"no folder {path.parent} for {path.name}; make it first")
+            raise FileNotFoundError(f"no folder {path.parent} for {path.name}; create it first")
         if path.is_dir():
             raise ValueError(f"{path} is a folder; give the name of a file in it")
         for given in inputs:
             if path.exists() and Path(given).exists() and path.samefile(given):
-                raise ValueError(f"{path} is what is read and would be overwritten; give another name")
+                raise ValueError(f"{path} is an input and would be overwritten; give another name")
         if path.resolve() in seen:
-            raise ValueError(f"{path} is given for two outputs; give each a name of its own")
+            raise ValueError(f"{path} is given for two outputs; give them different names")
         seen.append(path.resolve())
 
 
 def picture_path(text: str) -> Path:
-    """The path of a picture to write, as the type of an option."""
+    """Type of an option: the path of an image file to write."""
     path = Path(text)
     if path.suffix.lower() not in PICTURES:
         raise argparse.ArgumentTypeError(f"{text} must end in {', '.join(PICTURES[:-1])} or {PICTURES[-1]}")
@@ -85,7 +85,7 @@ def picture_path(text: str) -> Path:
 
 
 def write_picture(path: Path, picture) -> None:
-    """Write an RGB picture (H, W, 3) whole, or not at all."""
+    """Write an RGB image (H, W, 3) completely or not at all."""
     import cv2
 
     from .._utils.replacing import replacing
@@ -96,7 +96,7 @@ def write_picture(path: Path, picture) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole, or not at all."""
+    """Write a text file completely or not at all."""
     from .._utils.replacing import replacing
 
     with replacing(path) as temporary:

@@ -1,4 +1,4 @@
-"""Find the joints of people in a photo, draw them, and list them.
+"""Find the joints of people in a photo, draw them and list them.
 
 Examples:
   python -m posemachines predict photo.jpg
@@ -17,28 +17,41 @@ from .files import add_machine_arguments, check_outputs, find_machine, note, pic
 
 NAME = "predict"
 SUMMARY = "find the joints of people in a photo and draw them"
-THINNEST, LIMBS_A_PERSON = 2.0, 60  # px; limbs are drawn as a 60th of the person's length, but not thinner
+THINNEST, LIMBS_PER_PERSON = 2.0, 60  # px; limbs are 1/60 of the person's size thick, but at least 2 px
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this subcommand."""
-    parser.add_argument("photo", type=Path, help="a picture file; it is never written to")
+    """Add the options of this subcommand."""
+    parser.add_argument("photo", type=Path, help="image file; it is not changed")
     parser.add_argument(
         "--box",
         type=_box,
         action="append",
         metavar="X,Y,W,H",
-        help="box around a whole person, in pixels of the photo, once for each (default: the whole photo); "
-        "write --box=-5,... where X is negative",
+        help="bounding box of a whole person, in pixels of the photo; repeat it for each person (default: the whole "
+        "photo); write --box=-5,... if X is negative",
     )
     parser.add_argument(
-        "-o", "--output", type=picture_path, metavar="FILE", help="the drawn photo (default: <photo>_pose.png)"
+        "-o",
+        "--output",
+        type=picture_path,
+        metavar="FILE",
+        help="photo with the poses drawn (default: <photo>_pose.png)",
     )
     add_machine_arguments(parser)
-    parser.add_argument("--stage", type=int, metavar="N", help="believe stage N, from 1 (default: the last one)")
-    parser.add_argument("--threshold", type=float, metavar="BELIEF", help="leave out joints whose belief is not above")
     parser.add_argument(
-        "--flip", action=argparse.BooleanOptionalAction, help="look at the mirror image too (default: the machine's)"
+        "--stage", type=int, metavar="N", help="use the beliefs of stage N, from 1 (default: the last one)"
+    )
+    parser.add_argument(
+        "--threshold", type=float, metavar="BELIEF", help="leave out joints whose belief is not above this"
+    )
+    parser.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="average over the mirrored crop (default: setting of the machine)",
+    )
+    parser.add_argument(
+        "--protocol", choices=("cpm2016",), help="predict by the published procedure of Convolutional Pose Machines"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the joints as JSON")
     parser.add_argument(
@@ -47,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Predict, write the files, print the table."""
+    """Predict the joints, write the files and print the table."""
     from ..geometry import read_photo
     from ..inference.photos import crop_size, frame_of_box, frame_of_photo, predict_photo
 
@@ -62,18 +75,20 @@ def run(options: argparse.Namespace) -> None:
     if options.flip is not None:
         machine.flip = options.flip
     if options.box:
-        centre, scale = frame_of_box(options.box)
+        centre, person_size = frame_of_box(options.box)
     else:
-        centre, scale = (value[None] for value in map(_array, frame_of_photo(photo)))
+        frame = frame_of_photo(photo, protocol=options.protocol)
+        centre, person_size = (value[None] for value in map(_array, frame))
     size = crop_size(machine)
     joints, scores = predict_photo(
-        machine, photo, centre, scale, size=size, threshold=options.threshold, stage=options.stage
-    )
+        machine, photo, centre, person_size, size=size, flip=options.flip, threshold=options.threshold,
+        stage=options.stage, protocol=options.protocol,
+    )  # fmt: skip
     if options.beliefs is not None:
-        write_picture(options.beliefs, _belief_sheets(machine, photo, centre, scale, size, options.stage))
+        write_picture(options.beliefs, _belief_sheets(machine, photo, centre, person_size, size, options.stage))
     if options.json is not None:
         write_text(options.json, json.dumps(_content(options, machine, joints, scores), indent=1) + "\n")
-    write_picture(output, _drawn(photo, joints, scale, machine.skeleton_))
+    write_picture(output, _drawn(photo, joints, person_size, machine.skeleton_))
     print(_table(joints, scores, machine.skeleton_.parts))
     for path in (output, options.json, options.beliefs):
         if path is not None:
@@ -87,7 +102,7 @@ def _array(value):
 
 
 def _box(text: str) -> tuple[float, ...]:
-    """A box (x, y, width, height) from an option."""
+    """Type of an option: a bounding box (x, y, width, height)."""
     try:
         box = tuple(float(number) for number in text.split(","))
     except ValueError:
@@ -104,17 +119,17 @@ def _check_box(box: tuple[float, ...], photo) -> None:
         raise ValueError(f"box {shown} lies outside the photo of {photo.shape[1]} x {photo.shape[0]} px")
 
 
-def _drawn(photo, joints, scale, skeleton):
-    """The photo with everybody's skeleton."""
+def _drawn(photo, joints, person_size, skeleton):
+    """The photo with all skeletons."""
     from ..visualize import draw_skeleton
 
-    for person, length in zip(joints, scale, strict=True):
-        photo = draw_skeleton(photo, person, skeleton, thickness=max(float(length) / LIMBS_A_PERSON, THINNEST))
+    for person, length in zip(joints, person_size, strict=True):
+        photo = draw_skeleton(photo, person, skeleton, thickness=max(float(length) / LIMBS_PER_PERSON, THINNEST))
     return photo
 
 
-def _belief_sheets(machine, photo, centre, scale, size: int, stage: int | None):
-    """The beliefs of every stage up to `stage`, person below person."""
+def _belief_sheets(machine, photo, centre, person_size, size: int, stage: int | None):
+    """The beliefs of every stage up to `stage`, with one block of rows per person."""
     from itertools import islice
 
     import numpy as np
@@ -122,7 +137,7 @@ def _belief_sheets(machine, photo, centre, scale, size: int, stage: int | None):
     from ..inference.photos import photo_crops
     from ..visualize import belief_sheet
 
-    crops, _ = photo_crops(photo, centre, scale, size=size)
+    crops, _ = photo_crops(photo, centre, person_size, size=size)
     staged = list(islice(machine.staged_beliefs(crops), stage))
     sheets = [
         belief_sheet(crop, [beliefs[person] for beliefs in staged], machine.skeleton_, stride=machine.stride_)
@@ -132,7 +147,7 @@ def _belief_sheets(machine, photo, centre, scale, size: int, stage: int | None):
 
 
 def _table(joints, scores, parts) -> str:
-    """The joints as text, a table a person."""
+    """The joints as text, with one table per person."""
     width = max(len(part) for part in (*parts, "person 99"))
     blocks = []
     for number, (person, beliefs) in enumerate(zip(joints, scores, strict=True), 1):
@@ -146,7 +161,7 @@ def _table(joints, scores, parts) -> str:
 
 
 def _content(options: argparse.Namespace, machine, joints, scores) -> dict:
-    """What the JSON file holds; x and y are null where a joint is left out."""
+    """Content of the JSON file; x and y are null for joints that are left out."""
     people = []
     for number, (person, beliefs) in enumerate(zip(joints.tolist(), scores.tolist(), strict=True)):
         found = [

@@ -1,6 +1,6 @@
-"""Find labels that are probably wrong, before anything is trained on them.
+"""Find labels that are probably wrong, before training on them.
 
-Exit code 0: no errors, though perhaps warnings; 1: findings that must be errors; 2: the data cannot be read.
+Exit code 0: no errors, but possibly warnings; 1: certain errors; 2: the data cannot be read.
 
 Examples:
   python -m posemachines validate --dataset lspet --root path/to/lspet --page labels.html
@@ -18,25 +18,30 @@ from pathlib import Path
 from .files import check_outputs, note, write_text
 
 NAME = "validate"
-SUMMARY = "find labels of a data set that are probably wrong"
+SUMMARY = "find labels of a dataset that are probably wrong"
 FORMATS = ("lspet", "lsp", "flic", "mpii", "coco", "csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options of this subcommand."""
+    """Add the options of this subcommand."""
     parser.add_argument("--dataset", required=True, choices=FORMATS, help="format of the labels")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the data set (lspet, lsp, flic)")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the dataset (lspet, lsp, flic)")
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="labels (mpii, coco, csv)")
     parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the photos (mpii, coco, csv)")
-    parser.add_argument("--category", help="category in a COCO file, where several have keypoints")
-    parser.add_argument("--frame", help="what sets a person's centre and scale (default: by format)")
-    parser.add_argument("--show", type=int, default=10, metavar="N", help="of each kind to print (default: 10)")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write a page with pictures of the people")
+    parser.add_argument("--category", help="category in a COCO file in which several have keypoints")
+    parser.add_argument("--crop-rule", "--frame", help="what sets each subject's centre and size (default: by format)")
+    parser.add_argument(
+        "--side-convention", "--view", choices=("person", "observer"), help="whose left is left (lsp, flic)"
+    )
+    parser.add_argument(
+        "--show", type=int, default=10, metavar="N", help="findings to print of each kind (default: 10)"
+    )
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write an HTML page with pictures of the subjects")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all findings as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read, judge, print, write."""
+    """Read the labels, validate them, and print and write the findings."""
     from ..datasets import load_dataset
     from ..labels import validate
 
@@ -44,16 +49,20 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError(f"--show must be 0 or more; got {options.show}")
     given = [path for path in (options.annotations, options.root) if path is not None]
     check_outputs((options.page, options.json), given)
-    people = load_dataset(
-        _labels(options), options.images, format=options.dataset, category=options.category, crop_rule=options.frame
-    )
-    found = validate(people)
+    data = load_dataset(
+        _labels(options), options.images, format=options.dataset, category=options.category,
+        crop_rule=options.crop_rule, side_convention=options.side_convention,
+    )  # fmt: skip
+    found = validate(data)
     print(found.summary())
     for kind in found.counts() if options.show else ():
         of_kind = [each for each in found.findings if each.kind == kind]
-        print(f"\n{kind}" + (f", the surest {options.show} of {len(of_kind)}" if len(of_kind) > options.show else ""))
+        print(
+            f"\n{kind}"
+            + (f", the {options.show} most certain of {len(of_kind)}" if len(of_kind) > options.show else "")
+        )
         for finding in of_kind[: options.show]:
-            print("  " + _line(people, finding))
+            print("  " + _line(data, finding))
     if options.json is not None:
         content = {"command": _command(options), **found.to_dict()}
         write_text(options.json, json.dumps(content, indent=1) + "\n")
@@ -66,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _labels(options: argparse.Namespace) -> Path:
-    """Folder or file of the labels, as the format has one."""
+    """Folder or file of the labels, depending on the format."""
     name = "root" if options.dataset in ("lspet", "lsp", "flic") else "annotations"
     path = getattr(options, name)
     if path is None:
@@ -74,18 +83,17 @@ def _labels(options: argparse.Namespace) -> Path:
     return path
 
 
-def _line(people, finding) -> str:
+def _line(data, finding) -> str:
     if finding.person is None:
         return finding.message
-    photo = people.photos[finding.person]
+    photo = data.photos[finding.person]
     name = f" ({Path(photo).name})" if isinstance(photo, str | Path) else ""
     return f"{finding.person}{name}: {finding.message}"
 
 
 def _command(options: argparse.Namespace) -> str:
-    """What chose the data, as it would be typed."""
-    names = ("dataset", "root", "annotations", "images", "category", "frame")
+    """The command line that selects the data."""
+    names = ("dataset", "root", "annotations", "images", "category", "crop_rule", "side_convention")
     given = [(name, getattr(options, name)) for name in names if getattr(options, name) is not None]
-    return " ".join(
-        ["python -m posemachines validate", *(f"--{name} {shlex.quote(str(value))}" for name, value in given)]
-    )
+    words = [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given]
+    return " ".join(["python -m posemachines validate", *words])

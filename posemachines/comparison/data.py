@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, help=f"folder of the dataset ({', '.join(OF_FOLDERS)})")
     parser.add_argument("--annotations", type=Path, help=f"file of the labels ({', '.join(OF_FILES)})")
     parser.add_argument("--images", type=Path, help=f"folder of the photos ({', '.join(OF_FILES)})")
-    parser.add_argument("--test-annotations", type=Path, help="labels of the test subjects, if they have their own file")
+    parser.add_argument(
+        "--test-annotations", type=Path, help="labels of the test subjects, if they have their own file"
+    )
     parser.add_argument("--test-images", type=Path, help="folder of their photos (default: --images)")
     parser.add_argument("--category", help="category in a COCO file in which several have keypoints")
     parser.add_argument(
@@ -59,7 +61,9 @@ def check(options: argparse.Namespace, parser: argparse.ArgumentParser, quick: d
     if name in OF_FOLDERS and options.root is None:
         parser.error(f"--dataset {name} needs --root, the folder with its labels and images/")
     if name in OF_FILES and (options.annotations is None or options.images is None):
-        parser.error(f"--dataset {name} needs --annotations, the file of the labels, and --images, the folder of the photos")
+        parser.error(
+            f"--dataset {name} needs --annotations, the file of the labels, and --images, the folder of the photos"
+        )
     for key in ("train", "test"):
         default = DATASETS[name].get(key) if quick is None else quick[key]
         setattr(options, key, default if getattr(options, key) is None else getattr(options, key))
@@ -108,7 +112,9 @@ def load(options: argparse.Namespace) -> tuple[PoseDataset, PoseDataset]:
 
 def _loader(options: argparse.Namespace, annotations: Path | None = None, images: Path | None = None) -> Callable:
     """Function that loads the dataset; it takes ``split`` if the dataset has one."""
-    path = options.root if options.dataset in OF_FOLDERS else options.annotations if annotations is None else annotations
+    path = (
+        options.root if options.dataset in OF_FOLDERS else options.annotations if annotations is None else annotations
+    )
     return partial(
         load_dataset,
         path,

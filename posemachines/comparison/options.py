@@ -17,9 +17,7 @@ _SELECTABLE = [name for name in LABELS if name != "mean"]
 
 def parse(arguments: list[str] | None = None, *, description: str | None = None) -> argparse.Namespace:
     """Parse the options, and fill in the defaults of the chosen data."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add_arguments(parser)
     parser.add_argument("--machines", default="pm,cpm", help=f"comma-separated: {', '.join(_SELECTABLE)}")
     parser.add_argument("--stages", type=int, default=3, help="stages of every machine")
@@ -58,7 +56,5 @@ def _check_machines(options: argparse.Namespace, parser: argparse.ArgumentParser
         parser.error(f"--machines takes {listed}, comma-separated; got {', '.join(unknown) or 'nothing'}")
     for name in {*options.machines} - {*installed()}:
         if name in PEERS and has_baselines():
-            parser.error(
-                f'{name} is not installed; in a separate environment, run: pip install "posemachines[{name}]"'
-            )
+            parser.error(f'{name} is not installed; in a separate environment, run: pip install "posemachines[{name}]"')
         parser.error(f"{name} needs the package baselines, which is part of the repository; run from a checkout")

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from .._utils.deprecation import moved_keywords, renamed_keyword
+from ..io.old_machines import AUGMENTATION, OF_THE_RUN, TRAINING
 from ..stage import Stage
 from .devices import choose_device, choose_precision, threads
 from .networks.facts import multiply_adds
@@ -26,7 +28,7 @@ __all__ = ["ConvStage"]
 
 PIXELS_AT_ONCE = 2**20  # crops are computed in groups of about this many pixels
 MOST_AT_ONCE = 64
-LARGEST_FEATURE = 60000.0  # the largest float16 is 65504
+LARGEST_FEATURE = 60000.0  # float16 goes to 65504
 
 
 class ConvStage(Stage):
@@ -90,6 +92,12 @@ class ConvStage(Stage):
     default_training: TrainingSettings = JointTraining()
     """Settings of a stage that is fitted alone, without any given."""
 
+    @moved_keywords(
+        **{old: f"JointTraining({new}=...) as training= of the machine" for old, new in TRAINING.items()},
+        **{old: f"JointTraining(augmentation=Augmentation({new}=...))" for old, new in AUGMENTATION.items()},
+        **{old: f"ConvPoseMachine({old}=...)" for old in OF_THE_RUN if old not in TRAINING},
+    )
+    @renamed_keyword(faithful="caffe_compatible")
     def __init__(
         self,
         *,

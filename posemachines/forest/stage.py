@@ -12,6 +12,8 @@ import numba
 import numpy as np
 from sklearn.utils import check_random_state
 
+from .._utils.deprecation import moved_keywords, renamed_keyword
+from ..io.old_machines import CONTEXT, SAMPLING
 from ..stage import Stage
 from ..training.checkpoints import LevelCheckpoint
 from . import features, psi
@@ -88,6 +90,13 @@ class ForestStage(Stage):
     reads_composites = True
     PARAMETER_TYPES = {"sampling": CellSampling, "context": ContextFeatures}  # dataclasses, for machine files
 
+    @moved_keywords(
+        **{old: f"sampling=CellSampling({new}=...)" for old, new in SAMPLING.items()},
+        **{old: f"context=ContextFeatures({new}=...)" for old, new in CONTEXT.items()},
+        **{old: f"PoseMachine({old}=...), or {old} of another machine" for old in ("n_jobs", "verbose")},
+        checkpoint="PoseMachine(checkpoint=...) or StackedTraining(checkpoint=...)",
+    )
+    @renamed_keyword(refine="residual", poses="n_mixtures")
     def __init__(
         self,
         *,

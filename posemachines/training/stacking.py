@@ -8,13 +8,14 @@ convolutional ones (:class:`posemachines.JointTraining`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
+from .._utils.deprecation import renamed_keyword
 from .._utils.progress import progress
 from ..skeleton import Skeleton
 from ..stage import Runtime, Stage
@@ -157,9 +158,8 @@ class StackedTraining:
     def _settings(self, name: str):
         """Settings of one convolutional fit, with a log folder of its own."""
         net = self.net
-        if is_dataclass(net) and getattr(net, "log_dir", None) is not None:
-            return replace(net, log_dir=Path(net.log_dir) / name)  # type: ignore[type-var, attr-defined, call-arg]
-        return net
+        log_dir = getattr(net, "log_dir", None)
+        return net if log_dir is None else replace(net, log_dir=Path(log_dir) / name)
 
     def _deal(self, joints: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
         """Indices of the subjects held out from each copy; no folds if stacking is off."""
@@ -180,6 +180,11 @@ class StackedTraining:
                     "label more subjects or use fewer folds"
                 )
         return [np.sort(held_out) for held_out in folds]
+
+
+StackedTraining.__init__ = renamed_keyword(  # type: ignore[method-assign]
+    folds="n_folds", views="n_augmented", scale="scale_jitter"
+)(StackedTraining.__init__)
 
 
 def _select(beliefs: np.ndarray | None, subjects: np.ndarray | slice) -> np.ndarray | None:

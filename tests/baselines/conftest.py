@@ -1,4 +1,4 @@
-"""Drawn people that the tests of the baselines share."""
+"""Synthetic people that the tests of the baselines share."""
 
 import pytest
 
@@ -7,6 +7,6 @@ from posemachines.datasets import make_synthetic
 
 @pytest.fixture(scope="session")
 def crops():
-    """Crops of 64 px and joints of 500 people; 400 are for training."""
+    """Crops of 64 px and joints of 500 subjects; the first 400 are for training."""
     found = make_synthetic(500, random_state=4, size=64, occlusion=0.0, background_people=0.0).crops(64)
     return found.X, found.y

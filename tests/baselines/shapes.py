@@ -1,17 +1,17 @@
-"""Shapes that are moved and turned as a whole, for methods that see the whole crop."""
+"""Shapes that move and rotate as a whole, for methods that see the whole crop."""
 
 import cv2
 import numpy as np
 
 from posemachines.skeleton import Skeleton
 
-SHAPE = np.array([[-12.0, 9.0], [13.0, 7.0], [2.0, -14.0]])  # a triangle about its middle, in pixels
+SHAPE = np.array([[-12.0, 9.0], [13.0, 7.0], [2.0, -14.0]])  # a triangle around its centre, in pixels
 TRIANGLE = Skeleton("triangle", ("left", "right", "top"))
 COLOURS = ((250, 250, 250), (20, 20, 20), (180, 120, 60))
 
 
 def triangles(n, seed=0, angle=0.5):
-    """Triangles of three discs: pictures (n, 64, 72, 3), and their corners (n, 3, 3)."""
+    """Triangles of three discs: images (n, 64, 72, 3) and corners (n, 3, 3)."""
     rng = np.random.default_rng(seed)
     images, joints = np.full((n, 64, 72, 3), 110, np.uint8), np.ones((n, 3, 3), np.float32)
     for image, corners in zip(images, joints, strict=True):
@@ -30,5 +30,5 @@ def error(poses, joints):
 
 
 def mean_error(training, joints):
-    """That of the mean pose of the training joints."""
+    """Mean distance of the mean pose of the training joints, in pixels."""
     return error(np.broadcast_to(training[..., :2].mean(0), joints[..., :2].shape), joints)

@@ -1,4 +1,4 @@
-"""Cascaded regression by trees on differences of pixels."""
+"""Cascaded regression by trees on pixel differences."""
 
 import numpy as np
 import pytest
@@ -24,12 +24,12 @@ def fitted(people):
     return small().fit(*people)
 
 
-def test_a_shape_that_moves_as_a_whole_is_found(fitted, people):
+def test_a_rigid_shape_is_found(fitted, people):
     images, joints = triangles(60, seed=1)
     assert error(fitted.predict(images), joints) < 0.35 * mean_error(people[1], joints)
 
 
-def test_levels_correct_what_is_left(people):
+def test_each_level_reduces_the_error(people):
     images, joints = triangles(60, seed=1)
     errors = [error(small(n_levels=n).fit(*people).predict(images), joints) for n in (1, 3, 6)]
     assert errors[0] > errors[1] > errors[2]
@@ -44,7 +44,7 @@ def test_more_starts_and_mirror_images(people):
         )
 
 
-def test_joints_without_labels_move_by_those_that_have_them(people):
+def test_unlabelled_joints_have_no_weight(people):
     images, joints = people[0], people[1].copy()
     joints[::3, 1] = (1e6, -1e6, 0)
     new, truth = triangles(60, seed=1)
@@ -63,12 +63,12 @@ def test_training_and_prediction_walk_the_same_trees(rng):
 
 def test_pixels_turn_with_the_pose():
     mean = np.array([10 + 10j, 30 + 10j])
-    quarter = 20 + 20j + 1j * (mean - mean.mean())  # turned by a quarter about another middle
+    quarter = 20 + 20j + 1j * (mean - mean.mean())  # rotated by a quarter turn, around another centre
     frames = _frames(np.stack([mean, quarter]), mean)
     np.testing.assert_allclose(frames, [1, 1j], atol=1e-12)
     grey = np.zeros((2, 40, 40), np.int16)
     grey[0, 12, 15] = 100  # (5, 2) from the first joint
-    grey[1, 15, 18] = 100  # turned: (-2, 5) from it, where it is now, (20, 10)
+    grey[1, 15, 18] = 100  # rotated: (-2, 5) from it, at its new place (20, 10)
     seen = _differences(grey, np.arange(2), np.stack([mean, quarter]), frames, np.array([0, 0]), np.array([5 + 2j, 0]),
                         np.array([[0, 1]]))  # fmt: skip
     np.testing.assert_array_equal(seen, [[100], [100]])

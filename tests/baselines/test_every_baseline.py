@@ -1,14 +1,15 @@
-"""What holds for every baseline, whatever is in it."""
+"""Properties of every baseline."""
 
 import numpy as np
 import pytest
 
 from baselines import CascadedRegression, MeanPose, NearestNeighbourHOG, PictorialStructures, RidgeHOG
-from posemachines import ForestStage, PoseMachine
+from posemachines import PoseMachine
+from posemachines.datasets import Crops
 from posemachines.evaluation import evaluate_stages
 from posemachines.skeleton import LSP
 
-FOREST = PoseMachine(1, stage=ForestStage(n_rounds=4, max_depth=4, n_jobs=1), random_state=0)
+FOREST = PoseMachine(1, n_rounds=4, max_depth=4, n_jobs=1, random_state=0)
 MAKE = {
     "mean": lambda: MeanPose(skeleton=LSP),
     "neighbour": lambda: NearestNeighbourHOG(skeleton=LSP),
@@ -31,7 +32,7 @@ def score(poses, y):
 
 
 @pytest.mark.parametrize("name", MARGIN)
-def test_better_than_not_looking(fitted, crops, name):
+def test_better_than_the_mean_pose(fitted, crops, name):
     X, y = crops
     mean = score(MeanPose(skeleton=LSP).fit(X[:400], y[:400]).predict(X[400:]), y[400:])
     assert score(fitted[name].predict(X[400:]), y[400:]) > mean + MARGIN[name]
@@ -63,7 +64,7 @@ def test_a_file_of_another_version_is_refused(fitted, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", MAKE)
-def test_same_people_same_machine(fitted, crops, name):
+def test_fitting_is_repeatable(fitted, crops, name):
     X, y = crops
     again = MAKE[name]().fit(X[:400], y[:400])
     np.testing.assert_array_equal(again.predict(X[400:]), fitted[name].predict(X[400:]))
@@ -78,8 +79,20 @@ def test_unlabelled_joints_do_not_count(crops, name):
     assert np.abs(poses).max() < 300
     never = y[:400].copy()
     never[:, 3, 2] = 0
-    with pytest.raises(ValueError, match=f"nobody has {LSP.parts[3]} labelled"):
+    with pytest.raises(ValueError, match=f"never labelled: {LSP.parts[3]};"):
         MAKE[name]().fit(X[:400], never)
+
+
+def test_crops_bring_their_joints_and_skeleton(fitted, crops):
+    X, y = crops
+    data = Crops(X[:400], y[:400], skeleton=LSP)
+    made = MeanPose().fit(data)
+    assert made.skeleton_ == LSP
+    np.testing.assert_array_equal(made.predict(data[:3]), fitted["mean"].predict(X[:3]))
+    with pytest.raises(ValueError, match="leave y out"):
+        MeanPose().fit(data, y[:400])
+    with pytest.raises(ValueError, match="y is missing"):
+        MeanPose().fit(X)
 
 
 @pytest.mark.parametrize("name", ON_WHOLE_CROPS)

@@ -7,7 +7,7 @@ from baselines import NearestNeighbourHOG, RidgeHOG
 from posemachines.skeleton import LSP
 
 
-def test_neighbour_of_a_training_person_is_that_person(crops):
+def test_the_nearest_neighbour_of_a_training_subject_is_itself(crops):
     X, y = crops
     nearest = NearestNeighbourHOG(skeleton=LSP).fit(X[:400], y[:400])
     labelled = y[:20, :, 2] > 0

@@ -1,4 +1,4 @@
-"""MediaPipe's pose model as a peer: the mapping of its landmarks with a made-up detector, and the model itself."""
+"""MediaPipe's pose model as a peer: the mapping of its landmarks with a fake detector, and the model itself."""
 
 import sys
 import warnings
@@ -16,22 +16,22 @@ from posemachines.evaluation import evaluate_stages
 from posemachines.skeleton import COCO, CPM, FLIC, LSP, MPII, Skeleton
 
 N, HEIGHT, WIDTH = 40, 24, 32
-HIDDEN = 3  # every so many people have nothing that the made-up detector finds
+HIDDEN = 3  # in one subject of three the fake detector finds nothing
 
 
 @pytest.fixture
 def people(monkeypatch, rng):
-    """(X, y, landmarks) with a detector that reads a person's number in the first pixel."""
+    """(X, y, landmarks, detector); the detector reads the index of a subject from the first pixel."""
     landmarks = rng.normal(12, 5, (N, len(LANDMARKS), 2))
     landmarks[::HIDDEN] = np.nan
     X = np.zeros((N, HEIGHT, WIDTH, 3), np.uint8)
     X[:, 0, 0, 0] = np.arange(N)
 
     def detect(images, *, border, size, confidence):
-        detect.looked_at += len(images)
+        detect.n_seen += len(images)
         return landmarks[images[:, 0, 0, 0]]
 
-    detect.looked_at = 0
+    detect.n_seen = 0
     monkeypatch.setattr("baselines.mediapipe_pose.find_landmarks", detect)
     y = np.ones((N, LSP.n_parts, 3), np.float32)
     y[..., :2] = rng.normal(12, 5, (N, LSP.n_parts, 2))
@@ -61,13 +61,13 @@ def test_planted_combination_is_found(people):
     np.testing.assert_allclose(machine.predict(X)[seen, neck], y[seen, neck, :2], atol=1e-3)
 
 
-def test_nobody_detected_gets_the_mean_pose(people):
+def test_undetected_subjects_get_the_mean_pose(people):
     X, y, landmarks, _ = people
     machine = MediaPipePose(skeleton=LSP).fit(X, y)
     mean = MeanPose(skeleton=LSP).fit(X, y).predict(X)
     np.testing.assert_allclose(machine.predict(X)[::HIDDEN], mean[::HIDDEN], atol=1e-4)
     assert float(machine.found_) == pytest.approx(np.isfinite(landmarks[:, 0, 0]).mean())
-    nobody = MediaPipePose(n_adapt=1, skeleton=LSP).fit(X, y)  # the first is one of those
+    nobody = MediaPipePose(n_adapt=1, skeleton=LSP).fit(X, y)  # and nobody is detected in the first
     assert float(nobody.found_) == 0
     neck = LSP.index("neck")
     np.testing.assert_allclose(nobody.predict(X)[:, neck], mean[:, neck], atol=1e-4)
@@ -79,15 +79,15 @@ def test_unlabelled_joints_do_not_count(people):
     hidden = y.copy()
     hidden[::2, LSP.index("neck")] = (1e6, -1e6, 0)
     assert np.abs(MediaPipePose(skeleton=LSP).fit(X, hidden).predict(X)).max() < 100
-    hidden[1 : N - 1, LSP.index("neck"), 2] = 0  # left in the last alone: in whom nothing is detected
+    hidden[1 : N - 1, LSP.index("neck"), 2] = 0  # labelled only in the last subject, which is not detected
     poses = MediaPipePose(skeleton=LSP).fit(X, hidden).predict(X)
     np.testing.assert_allclose(poses[:, LSP.index("neck")], np.tile(hidden[-1, LSP.index("neck"), :2], (N, 1)))
 
 
-def test_fit_looks_at_so_many_people(people):
+def test_n_adapt_limits_the_detections(people):
     X, y, _, detect = people
     MediaPipePose(n_adapt=7, skeleton=LSP).fit(X, y)
-    assert detect.looked_at == 7
+    assert detect.n_seen == 7
 
 
 @pytest.mark.parametrize(
@@ -120,17 +120,17 @@ def test_errors(people):
     X, y, _, detect = people
     for skeleton in (None, Skeleton("fork", ("tip", "left", "right"))):
         joints = y if skeleton is None else y[:, :3]
-        with pytest.raises(ValueError, match=r"is a landmark of MediaPipe's; pass a skeleton=\.\.\. .*left shoulder"):
+        with pytest.raises(ValueError, match=r"is a landmark of MediaPipe; pass a skeleton=\.\.\. .*left shoulder"):
             MediaPipePose(skeleton=skeleton).fit(X, joints)
     for wrong in ({"n_adapt": 0}, {"size": 0}, {"strength": -1.0}, {"border": float("nan")}, {"confidence": 1.5}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             MediaPipePose(skeleton=LSP, **wrong).fit(X, y)
     with pytest.raises(ValueError, match=r"crops must be \(24, 32\) px"):
         MediaPipePose(skeleton=LSP).fit(X, y).predict(X[:, :16])
-    assert detect.looked_at == N
+    assert detect.n_seen == N
 
 
-def test_missing_package_is_named_when_it_is_needed(monkeypatch):
+def test_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mediapipe.python.solutions.pose", None)
     monkeypatch.setitem(sys.modules, "mediapipe", None)
     with pytest.raises(ImportError, match=r'numpy < 2.*pip install "posemachines\[mediapipe\]"'):
@@ -199,7 +199,7 @@ def test_photographs(mediapipe, lspet_root, capfd):
 @pytest.mark.data
 @pytest.mark.filterwarnings("ignore:SymbolDatabase.GetPrototype:UserWarning")
 def test_landmarks_are_in_pixels_of_the_crop(mediapipe, lspet_root):
-    """Rows cut off and a border that makes up for them leave the person where he is."""
+    """Cropping rows off does not move the landmarks relative to the image."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         X = load_lspet(lspet_root)[:12].crops(128, n_jobs=1).X

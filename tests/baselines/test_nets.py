@@ -1,4 +1,4 @@
-"""Nets that are no pose machines: joints written directly, and an encoder with a decoder."""
+"""Networks that are not pose machines: direct regression, and an encoder-decoder."""
 
 import pickle
 
@@ -9,7 +9,7 @@ import torch
 import posemachines
 from baselines import DeepPose, EncoderDecoderStage
 from baselines.deep_pose import PoseRegressor, RegressionRun, RegressorDesign, in_pixels, in_sides
-from posemachines import ConvPoseMachine
+from posemachines import Augmentation, ConvPoseMachine, JointTraining, Runtime
 from posemachines.comparison.machines import ONE_STAGE
 from posemachines.conv import ConvStage, build_network, network_facts
 from posemachines.conv.networks.facts import multiply_adds
@@ -28,7 +28,7 @@ ON_CPU = {"device": "cpu", "n_jobs": 1, "random_state": 0}
 
 def facts(stage, n_stages):
     widths = tuple(getattr(stage, name) for name in WIDTHS)
-    return network_facts(build_network("lite", n_maps=15, n_stages=n_stages, widths=widths), (128, 128))
+    return network_facts(build_network("cpm-lite", n_maps=15, n_stages=n_stages, widths=widths), (128, 128))
 
 
 def halved(n, seed=0):
@@ -48,7 +48,7 @@ def test_one_stage_has_the_cost_and_the_receptive_field_of_three():
     assert abs(one.receptive_fields[-1] / three.receptive_fields[-1] - 1) < 0.05
 
 
-# -- joints written directly ----------------------------------------------------------------------------------------
+# -- direct regression ----------------------------------------------------------------------------------------
 
 
 def regressor(**settings):
@@ -73,7 +73,7 @@ def test_joints_are_found(fitted, people):
     assert fitted.history_[-1]["loss"][0] < 0.5 * fitted.history_[0]["loss"][0]
 
 
-def test_a_fresh_net_writes_the_mean_pose(people):
+def test_an_untrained_net_outputs_the_mean_pose(people):
     _, joints = people
     net = PoseRegressor(RegressorDesign((32, 36), 3))
     net.start_from(joints)
@@ -94,7 +94,7 @@ def test_saved_and_read_again(fitted, tmp_path):
         again.predict(np.zeros((1, 64, 64, 3), np.uint8))
 
 
-def test_same_seed_same_net_also_when_it_was_broken_off(people, tmp_path, monkeypatch):
+def test_same_seed_same_net_even_if_interrupted(people, tmp_path, monkeypatch):
     images, _ = halved(4, seed=1)
     short = {"epochs": 3}
     whole = regressor(**short).fit(*people)
@@ -126,7 +126,7 @@ def test_unlabelled_joints_teach_nothing(people):
         hidden[::2, 1] = nowhere
         made.append(regressor(epochs=1).fit(images, hidden).predict(images[:4]))
     np.testing.assert_array_equal(*made)
-    with pytest.raises(ValueError, match="nobody has right labelled"):
+    with pytest.raises(ValueError, match="never labelled: right;"):
         regressor().fit(images, joints * np.array([[1, 1, 1], [1, 1, 0], [1, 1, 1]], np.float32))
 
 
@@ -139,7 +139,7 @@ def test_the_loss_is_half_the_squared_distance_in_sides_of_the_crop():
     part = Batch(torch.zeros(2, 3, 64, 80), torch.from_numpy(joints), None, None, None)
     loss, spread = RegressionRun._judge(RegressionRun.__new__(RegressionRun), [poses], part, 2)
     assert loss.tolist() == pytest.approx([2 * 2 * 2 * 0.1**2 / (2 * 2)])
-    assert spread.tolist() == [2.0], "nobody differs from anybody here"
+    assert spread.tolist() == [2.0], "all subjects have the same pose here"
 
 
 def test_sides_and_pixels():
@@ -148,7 +148,7 @@ def test_sides_and_pixels():
     np.testing.assert_allclose(in_pixels(in_sides(points, (64, 80)), (64, 80)), points)
 
 
-def test_trained_anew_it_forgets(people):
+def test_refitting_forgets(people):
     images, joints = people
     machine = regressor(epochs=1)
     first = machine.fit(images, joints).predict(images[:4])
@@ -162,7 +162,7 @@ def test_settings_are_checked_as_those_of_stages(people):
         regressor(epochs=0).fit(*people)
 
 
-def test_it_costs_what_three_stages_do():
+def test_it_costs_as_much_as_three_stages():
     net = PoseRegressor(RegressorDesign((128, 128), 14))
     net.bake()
     assert abs(multiply_adds(net, (128, 128)) / facts(ConvStage(), 3).multiply_adds - 1) < 0.05
@@ -171,8 +171,19 @@ def test_it_costs_what_three_stages_do():
 # -- encoder and decoder --------------------------------------------------------------------------------------------
 
 
+ONCE = JointTraining(epochs=1, batch_size=8)
+
+
+class Quick(EncoderDecoderStage):
+    """Trained for one epoch only."""
+
+    default_training = ONCE
+
+
 def encoder_decoder(**settings):
-    return EncoderDecoderStage(**({"epochs": 1, "batch_size": 8} | ON_CPU | settings))
+    stage = Quick(random_state=0, **settings)
+    stage.runtime = Runtime(device="cpu", n_jobs=1)
+    return stage
 
 
 OF_LATER_STAGES = (
@@ -191,8 +202,9 @@ def test_it_keeps_the_contract_of_a_first_stage(check):
 
 def test_it_finds_joints_and_is_read_again(tmp_path):
     machine = ConvPoseMachine(
-        1, stage=encoder_decoder(epochs=10, learning_rate=2e-3, rotation=0.0, colour=0.0), skeleton=TRIANGLE
-    )
+        1, stage=EncoderDecoderStage(random_state=0), epochs=10, batch_size=8, learning_rate=2e-3,
+        augmentation=Augmentation(rotation=0.0, colour=0.0), device="cpu", n_jobs=1, skeleton=TRIANGLE,
+    )  # fmt: skip
     images, joints = halved(60, seed=1)
     training = halved(160)
     machine.fit(*training)
@@ -218,13 +230,13 @@ def test_it_reads_no_beliefs_and_has_no_other_networks():
     previous = np.full((8, 4, 5, 7), 0.25, np.float32)
     with pytest.raises(ValueError, match="reads no beliefs"):
         encoder_decoder().fit(images, previous, joints)
-    with pytest.raises(ValueError, match="leave network='lite'"):
-        encoder_decoder(network="cvpr").fit(images, None, joints)
+    with pytest.raises(ValueError, match="leave network out"):
+        encoder_decoder(network="cpm").fit(images, None, joints)
     with pytest.raises(ValueError, match="reads no beliefs"):
         ConvPoseMachine(2, stage=encoder_decoder(), skeleton=Skeleton("dots", ("a", "b", "c"))).fit(images, joints)
 
 
-def test_encoder_and_decoder_cost_what_three_stages_do():
-    net = assemble(encoder_decoder()._design(), 15, [False])
+def test_encoder_and_decoder_cost_as_much_as_three_stages():
+    net = assemble(EncoderDecoderStage().design(), 15, [False])
     net.bake()
     assert abs(multiply_adds(net, (128, 128)) / facts(ConvStage(), 3).multiply_adds - 1) < 0.05

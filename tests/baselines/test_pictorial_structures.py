@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from baselines import PictorialStructures
 from baselines._distance_transform import best_offsets
-from posemachines import ForestStage, PoseMachine
+from posemachines import PoseMachine
 from posemachines.skeleton import LSP, Skeleton
 
-FOREST = PoseMachine(1, stage=ForestStage(n_rounds=4, max_depth=4, n_jobs=1), random_state=0)
+FOREST = PoseMachine(1, n_rounds=4, max_depth=4, n_jobs=1, random_state=0)
 
 
 @pytest.fixture(scope="module")
@@ -90,5 +90,5 @@ def test_skeleton_without_limbs_and_bad_use(crops):
     bare = Skeleton("bare", LSP.parts)
     made = PictorialStructures(FOREST, skeleton=bare, weights=(0.1,)).fit(X[:40], y[:40])
     assert len(made.edges_) == LSP.n_parts - 1
-    with pytest.raises(ValueError, match="prefit needs a machine"):
+    with pytest.raises(ValueError, match="prefit needs a fitted machine"):
         PictorialStructures(prefit=True).fit(X[:4], y[:4])

@@ -10,6 +10,8 @@ import posemachines
 from benchmarks import compare_pm_cpm
 from benchmarks.publishing import tables
 from posemachines import ConvPoseMachine
+from posemachines.comparison import options
+from posemachines.comparison.table import table
 
 BASELINES = ["mean", "deep-pose", "cascade", "neighbour", "ridge", "structures", "net-structures"]
 NETS = {"one-stage": ["conv"], "encoder-decoder": ["encoderdecoder"]}  # of one stage
@@ -62,7 +64,9 @@ def test_files_of_the_report(run):
     parser.feed(page)
     for machine in report["machines"].values():
         assert machine["label"] in page
-    assert {"pck_curves.png", "stage_bars.png", "subjects.png", "stages.png"} <= {file.name for file in folder.iterdir()}
+    assert {"pck_curves.png", "stage_bars.png", "subjects.png", "stages.png"} <= {
+        file.name for file in folder.iterdir()
+    }
     assert not list(folder.glob("*.tmp"))
     assert not list(folder.glob("*.checkpoint"))
 
@@ -77,7 +81,7 @@ def test_the_trained_machines_are_kept(run):
 
 def test_tables_of_a_report(run):
     _, report = run
-    text = compare_pm_cpm.table(report, parts=True)
+    text = table(report, parts=True)
     for word in ("Mean pose", "Pose Machine (forest)", "left wrist", "ms/image", "nodes", "parameters"):
         assert word in text
     rows = tables.accuracy_rows(report)
@@ -104,28 +108,28 @@ def test_an_interruption_keeps_what_is_finished(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--machines", "pm,forest"], "got forest"),
+        (["--machines", "pm,tree"], "got tree"),
         (["--machines", ""], "got nothing"),
         (["--dataset", "lspet"], "needs --root"),
-        (["--train", "1"], "at least 2 people"),
+        (["--train", "1"], "--train must be at least 2"),
         (["--stages", "0"], "at least 1"),
         (["--dataset", "imagenet"], "invalid choice"),
     ],
 )
 def test_bad_options(arguments, message, capsys):
     with pytest.raises(SystemExit) as stop:
-        compare_pm_cpm.parse(arguments)
+        options.parse(arguments)
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
 
 
 def test_a_peer_that_is_not_installed(monkeypatch, capsys):
-    monkeypatch.setattr(compare_pm_cpm, "installed", lambda: ["mean", "pm"])
+    monkeypatch.setattr(options, "installed", lambda: ["mean", "pm"])
     with pytest.raises(SystemExit):
-        compare_pm_cpm.parse(["--machines", "pm,mediapipe"])
+        options.parse(["--machines", "pm,mediapipe"])
     assert 'pip install "posemachines[mediapipe]"' in capsys.readouterr().err
-    monkeypatch.setattr(compare_pm_cpm, "installed", lambda: ["pm", "mediapipe"])
-    assert compare_pm_cpm.parse(["--machines", "pm,mediapipe"]).machines == ["pm", "mediapipe"]
+    monkeypatch.setattr(options, "installed", lambda: ["pm", "mediapipe"])
+    assert options.parse(["--machines", "pm,mediapipe"]).machines == ["pm", "mediapipe"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,7 @@ def test_a_peer_that_is_not_installed(monkeypatch, capsys):
         (["--device", "toaster", "--machines", "cpm"], "toaster"),
     ],
 )
-def test_input_that_does_not_do_is_said_in_one_line(arguments, message, tmp_path, capsys):
+def test_invalid_input_gives_a_one_line_error(arguments, message, tmp_path, capsys):
     assert compare_pm_cpm.main([*arguments, *TINY[:-2], "--output", str(tmp_path), "--trained", str(tmp_path)]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("error: ")

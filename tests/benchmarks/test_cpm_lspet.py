@@ -1,4 +1,4 @@
-"""The script that trains the net in the package, at a tiny size: trains, measures, and trains a second time."""
+"""The script that trains the shipped net, at a tiny size: train, evaluate, and train once more."""
 
 import json
 
@@ -13,7 +13,7 @@ from posemachines.datasets import make_synthetic
 
 
 def save_as_lspet(people, folder):
-    """Photos and labels of a data set, in the layout of LSPET."""
+    """Write photos and labels of a dataset in the layout of LSPET."""
     (folder / "images").mkdir(parents=True)
     for number in range(len(people)):
         cv2.imwrite(str(folder / "images" / f"im{number + 1:05d}.jpg"), people.photo(number)[..., ::-1])
@@ -24,7 +24,7 @@ def save_as_lspet(people, folder):
 
 def test_trained_once_and_again(tmp_path, monkeypatch):
     narrow = {"stem_width": 8, "feature_width": 8, "coarse_width": 8, "stage_width": 8, "stage_coarse_width": 8}
-    monkeypatch.setattr(cpm_lspet, "RECIPE", cpm_lspet.RECIPE | narrow)
+    monkeypatch.setattr(cpm_lspet, "STAGE", cpm_lspet.STAGE | narrow)
     save_as_lspet(make_synthetic(10, random_state=0), tmp_path / "data")
     common = ["--root", str(tmp_path / "data"), "--train", "6", "--test", "4", "--after", "6", "--stages", "2"]
 
@@ -40,15 +40,15 @@ def test_trained_once_and_again(tmp_path, monkeypatch):
     assert [len(training["history"]) for training in again["trainings"]] == [1, 2]
     assert again["trainings"][0] == once["trainings"][0]
     rates = [training["recipe"]["learning_rate"] for training in again["trainings"]]
-    assert rates == [cpm_lspet.RECIPE["learning_rate"], cpm_lspet.AGAIN["learning_rate"]]
+    assert rates == [cpm_lspet.RECIPE.learning_rate, cpm_lspet.AGAIN.learning_rate]
     assert [stage["stage"] for stage in again["flip_scales"]["stages"]] == [1, 2]
     assert again["file_bytes"] == (tmp_path / "again.safetensors").stat().st_size
     machine = load(tmp_path / "again.safetensors")
     assert machine.flip
-    assert machine.stages_[0].checkpoint is None
-    first, second = (load(path).network().state_dict() for path in (model, tmp_path / "again.safetensors"))
+    assert machine.checkpoint is None
+    first, second = (load(path).as_network().state_dict() for path in (model, tmp_path / "again.safetensors"))
     largest = max(float((first[name].float() - second[name].float()).abs().max()) for name in first)
-    assert 0 < largest < 0.3  # it went on from there
+    assert 0 < largest < 0.3  # training started from there
     assert "for 1 and 2 epochs" in net_tables.size(again)
     assert net_tables.made_by(again).count("cpm_lspet.py") == 2
     np.testing.assert_array_equal(again["receptive_fields"], once["receptive_fields"])

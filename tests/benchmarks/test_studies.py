@@ -29,7 +29,7 @@ SCRIPTS = {script.__name__.rpartition(".")[2]: script for script in ALL}
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A folder that the scripts share, so that what one has trained is read by the next."""
+    """A folder that the scripts share, so that each reads what others have trained."""
     return tmp_path_factory.mktemp("trained")
 
 
@@ -40,8 +40,8 @@ def run(name, folder, trained):
     assert min(cv2.imread(str(folder / f"{name}.png")).shape[:2]) > 200
     result = json.loads((folder / f"{name}.json").read_text())
     assert result["finished"]
-    assert result["command"].startswith(f"python benchmarks/{name}.py --quick")
-    assert result["dataset"] == "drawn figures"
+    assert result["command"].startswith(f"python benchmarks/studies/{name}.py --quick")
+    assert result["dataset"] == "synthetic"
     assert {"settings", "computer", "versions"} <= set(result)
     assert result["measuring_minutes"] > 0
     assert set(result["training_cpu_minutes"]) <= {file.name for file in trained.iterdir()}
@@ -98,7 +98,7 @@ def test_nets_of_the_real_run_have_equal_parameters():
     for n_blocks in receptive_field.BLOCKS:
         width = receptive_field.widest(n_blocks, 14, receptive_field.PARAMETERS)
         with torch.device("meta"):
-            network = build_network("lite", n_maps=15, n_stages=1, widths=(64, width, 0, n_blocks, 0, 96, 0, 0, 0))
+            network = build_network("cpm-lite", n_maps=15, n_stages=1, widths=(64, width, 0, n_blocks, 0, 96, 0, 0, 0))
         counts.append(sum(weights.numel() for weights in network.parameters()))
     assert len(counts) >= 6
     assert max(counts) < 1.1 * min(counts)
@@ -149,7 +149,7 @@ def test_cost(tmp_path, trained):
     result = run("cost", tmp_path, trained)
     points = result["points"]
     assert {point["machine"] for point in points} == set(installed())
-    assert [point["stages"] for point in points if point["machine"] == "pm"] == [1, 2, 3, 3], "the last of fewer people"
+    assert [point["stages"] for point in points if point["machine"] == "pm"] == [1, 2, 3, 3], "last: fewer subjects"
     stages = {name: [point["stages"] for point in points if point["machine"] == name] for name in ("hybrid", "reverse")}
     assert stages == {"hybrid": [3], "reverse": [2, 3]}, "with stages of one kind it is another machine"
     for what, front in result["fronts"].items():
@@ -164,7 +164,7 @@ def test_cost(tmp_path, trained):
     assert all(point["ms"] > 0 for point in points)
 
 
-def test_a_peer_stands_on_no_front():
+def test_a_peer_is_on_no_front():
     points = [{"machine": name, "ms": ms, "pck": {"0.2": pck}} for name, ms, pck in (
         ("pm", 2.0, 30.0), ("mediapipe", 1.0, 60.0), ("cpm", 3.0, 40.0), ("ridge", 4.0, 10.0),
     )]  # fmt: skip
@@ -175,38 +175,38 @@ def test_a_peer_stands_on_no_front():
 
 
 @pytest.fixture(scope="module")
-def figures():
-    people = make_synthetic(3, random_state=2)
-    return people, people.crops(128)
+def subjects():
+    data = make_synthetic(3, random_state=2)
+    return data, data.crops(128)
 
 
 @pytest.mark.parametrize("kind", DISTURBANCES)
-def test_disturbances_grow_and_repeat(figures, kind):
-    people, crops = figures
+def test_disturbances_grow_and_repeat(subjects, kind):
+    data, crops = subjects
     off = []
     for severity in DISTURBANCES[kind].severities:
-        found = disturbed(crops, people, kind, severity)
-        again = disturbed(crops, people, kind, severity)
+        found = disturbed(crops, data, kind, severity)
+        again = disturbed(crops, data, kind, severity)
         np.testing.assert_array_equal(found.X, again.X)
         assert found.X.shape == crops.X.shape
         assert found.X.dtype == np.uint8
         off.append(np.abs(found.X.astype(float) - crops.X).mean())
         before, after = (to_photo(each.y[..., :2], each.transforms) for each in (crops, found))
-        np.testing.assert_allclose(after, before, atol=1e-3, err_msg="joints stay where they are in the photo")
+        np.testing.assert_allclose(after, before, atol=1e-3, err_msg="joints do not move in the photo")
     assert off[0] > 0.3
     assert off[-1] > off[0]
 
 
-def test_frames_are_moved_by_what_they_say(figures):
-    people, crops = figures
-    shifted = disturbed(crops, people, "centre", 0.1).y - crops.y
+def test_frames_move_by_the_severity(subjects):
+    data, crops = subjects
+    shifted = disturbed(crops, data, "centre", 0.1).y - crops.y
     np.testing.assert_allclose(np.linalg.norm(shifted[..., :2], axis=-1), 12.8, rtol=1e-4)
-    small = disturbed(crops, people, "smaller", 0.5)
+    small = disturbed(crops, data, "smaller", 0.5)
     lengths = [np.linalg.norm(each.y[:, 0, :2] - each.y[:, 13, :2], axis=-1) for each in (crops, small)]
     np.testing.assert_allclose(lengths[1], 0.5 * lengths[0], rtol=1e-4)
 
 
-def test_figures_say_how_long_they_will_take(tmp_path, capsys, monkeypatch):
+def test_figures_estimate_their_time(tmp_path, capsys, monkeypatch):
     known = {"measuring_minutes": 2.0, "training_cpu_minutes": {"there.npz": 50.0, "gone.npz": 30.0}}
     for name in ("stages", "context"):
         (tmp_path / f"{name}.json").write_text(json.dumps(known))
@@ -225,7 +225,7 @@ def test_figures_say_how_long_they_will_take(tmp_path, capsys, monkeypatch):
         figures_script.main(["--only", "nothing"])
 
 
-def test_bad_sizes_are_told(tmp_path, capsys):
+def test_bad_sizes_are_refused(tmp_path, capsys):
     with pytest.raises(SystemExit):
         stages.main(["--quick", "--train", "1"])
     assert "--train must be at least 2" in capsys.readouterr().err
