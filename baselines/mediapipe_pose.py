@@ -124,7 +124,7 @@ class MediaPipePose(Baseline):
         Strength of the ridge penalty, as a fraction of the mean square of the landmarks about their mean.
     border : float, default=0.375
         Width of the border added to the crop, as a fraction of its longer side.
-    size : int, default=256
+    input_size : int, default=256
         Side of the square, in pixels, to which crop and border are scaled.
     confidence : float, default=0.5
         Minimum score of a detection, in [0, 1].
@@ -173,14 +173,14 @@ class MediaPipePose(Baseline):
         n_adapt: int = 500,
         strength: float = 1e-3,
         border: float = 0.375,
-        size: int = 256,
+        input_size: int = 256,
         confidence: float = 0.5,
         skeleton: str | Skeleton | None = None,
     ) -> None:
         self.n_adapt = n_adapt
         self.strength = strength
         self.border = border
-        self.size = size
+        self.input_size = input_size
         self.confidence = confidence
         self.skeleton = skeleton
 
@@ -206,7 +206,7 @@ class MediaPipePose(Baseline):
                 self.weights_[part] = affine_combination(landmarks[usable], few[usable, part, :2], self.strength)
 
     def _check_parameters(self) -> None:
-        for name, least in {"n_adapt": 1, "size": 1, "strength": 0, "border": 0}.items():
+        for name, least in {"n_adapt": 1, "input_size": 1, "strength": 0, "border": 0}.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}; got {getattr(self, name)!r}")
         if not 0 <= self.confidence <= 1:
@@ -214,7 +214,7 @@ class MediaPipePose(Baseline):
 
     def _detect(self, X) -> np.ndarray:
         """Landmarks (N, 33, 2) in pixels of the crop; NaN where nobody is detected."""
-        return find_landmarks(X, border=self.border, size=self.size, confidence=self.confidence)
+        return find_landmarks(X, border=self.border, size=self.input_size, confidence=self.confidence)
 
     def _predict(self, X) -> np.ndarray:
         landmarks = self._detect(X)

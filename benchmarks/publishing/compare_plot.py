@@ -1,8 +1,8 @@
-"""The plot of the comparison on photographs, from its result: PCK curves by stage, and of all kinds of machines.
+"""Plot of the comparison on photos, from its result file: PCK curves by stage, and of all kinds of machines.
 
     python benchmarks/publishing/compare_plot.py
 
-Writes ``docs/images/compare_lspet.png``; ``make figures`` calls it after the comparison.
+Writes ``docs/images/compare_lspet.png``; ``make figures`` runs it after the comparison.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OF_STAGES = {"pm": "Forests", "cpm": "Net"}
 
 
 def draw(report: dict):
-    """Three panels: the forests by stage, the net by stage, the last stages of all machines of stages."""
+    """Three panels: the forests by stage, the net by stage, and the last stages of the main machines."""
     made = figure(10.2, 3.7)
     axes = made.subplots(1, 3, sharey=True)
     machines, thresholds = report["machines"], report["protocol"]["thresholds"]
@@ -41,22 +41,22 @@ def draw(report: dict):
         _curve(axes[2], thresholds, last, shade, STYLES[number % len(STYLES)], machines[name]["label"], 1.0)
     axes[2].set_title("After the last stage", fontsize=MEDIUM, color=INK, fontweight="bold")
     for ax in axes:
-        ylabel = "PCK: joints found [%]" if ax is axes[0] else ""
-        dress(ax, xlabel=f"Distance allowed [× {report['protocol']['reference']}]", ylabel=ylabel)
+        ylabel = "PCK [%]" if ax is axes[0] else ""
+        dress(ax, xlabel=f"Allowed distance [× {report['protocol']['reference']}]", ylabel=ylabel)
         ax.set(xlim=(0, thresholds[-1]), ylim=(0, 100))
         legend(ax, loc="upper left")
     return made
 
 
 def _curve(ax, thresholds, stage: dict, shade: str, style, label: str, strength: float) -> None:
-    """One curve with its band of 95 %."""
+    """One curve with its 95 % band."""
     band = stage["curve_interval"]
     ax.fill_between(thresholds, band["low"], band["high"], color=shade, alpha=0.15, linewidth=0)
     ax.plot(thresholds, stage["curve"], color=shade, linestyle=style, linewidth=1.7, label=label, alpha=strength)
 
 
 def main() -> int:
-    """Draw the plot of the committed result."""
+    """Plot the committed result."""
     draw(results_file.read("compare_lspet")).savefig(IMAGES / "compare_lspet.png", dpi=160, facecolor="white")
     return 0
 

@@ -1,11 +1,10 @@
-"""Repeat every study behind "What we found", after saying how long that will take.
+"""Repeat every study behind "What we found", after estimating the time.
 
     make figures
-    python benchmarks/publishing/figures.py --dry-run       # only say how long
+    python benchmarks/publishing/figures.py --dry-run       # only estimate the time
     python benchmarks/publishing/figures.py --only stages,context
 
-What is trained is kept in runs/trained and read by the next script and the next run; interrupted, the same command goes
-on where it was.
+Trained machines are kept in runs/trained for the next scripts and runs; the same command resumes an interrupted run.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ RESULT_OF = {"compare_pm_cpm": "compare_lspet"}
 
 
 def expected(names, results: Path = RESULTS, trained: Path = FOLDER, cores: int | None = None) -> dict:
-    """Minutes that each script will take, by its last result and by what is trained; None where that is not known."""
+    """Estimated minutes of each script, from its last result and the trained machines; None if unknown."""
     cores = cores or os.cpu_count() or 1
     there = {file.name for file in trained.glob("*.npz")} if trained.is_dir() else set()
     minutes: dict[str, float | None] = {}
@@ -61,28 +60,28 @@ def expected(names, results: Path = RESULTS, trained: Path = FOLDER, cores: int 
 
 
 def run_script(name: str, arguments: list[str]) -> int:
-    """Run one of the scripts; its exit code."""
+    """Run one of the scripts and return its exit code."""
     return importlib.import_module(
         "benchmarks.compare_pm_cpm" if name == "compare_pm_cpm" else f"benchmarks.studies.{name}"
     ).main(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Say how long it will take, and run the scripts; the first exit code that is not 0."""
+    """Estimate the time, run the scripts, and return the first exit code that is not 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", help=f"comma-separated: {', '.join(SCRIPTS)}")
-    parser.add_argument("--quick", action="store_true", help="tiny sizes on drawn figures")
-    parser.add_argument("--dry-run", action="store_true", help="only say how long it will take")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes on synthetic people")
+    parser.add_argument("--dry-run", action="store_true", help="only estimate the time")
     options = parser.parse_args(arguments)
     names = SCRIPTS if options.only is None else tuple(name.strip() for name in options.only.split(","))
     if unknown := sorted({*names} - {*SCRIPTS}):
         parser.error(f"--only takes {', '.join(SCRIPTS)}; got {', '.join(unknown)}")
     if options.quick:
-        print("quick runs: some minutes in all")
+        print("quick runs: a few minutes in total")
     else:
         for name, minutes in expected(names).items():
             print(f"{name:<22}" + ("not measured yet: up to hours" if minutes is None else f"about {minutes:.0f} min"))
-        print("minutes of a computer such as the one that the results were measured on", flush=True)
+        print("estimates for a computer like the one of the results", flush=True)
     if options.dry_run:
         return 0
     for name in names:
@@ -91,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n== {name}", flush=True)
         if code := run_script(name, given):
             return code
-        if whole:  # its report stays in the folder of its run
+        if whole:  # the report itself stays in runs/lspet
             shutil.copyfile(Path("runs/lspet/report.json"), RESULTS / "compare_lspet.json")
             compare_plot.main()
     return 0

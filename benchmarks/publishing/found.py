@@ -1,4 +1,4 @@
-"""What the studies found, in sentences and tables made from their result files, so that no figure is typed by hand."""
+"""Findings of the studies as sentences and tables, generated from their result files."""
 
 from __future__ import annotations
 
@@ -19,63 +19,65 @@ class Page(NamedTuple):
     Attributes
     ----------
     script : str
-        In ``benchmarks/``.
+        Its script in ``benchmarks/``.
     claim : str
-        Of the paper, or the question.
+        The claim of the paper, or the question.
     paper : str
-        The paper's figure; "-" where the question is open.
-    tell : callable
+        The result in the paper; "-" for an open question.
+    find : callable
         Result -> Finding.
     table : callable
-        Result -> heads and rows.
+        Result -> headings and rows.
     """
 
     script: str
     claim: str
     paper: str
-    tell: Callable[[dict], Finding]
+    find: Callable[[dict], Finding]
     table: Callable[[dict], Rows]
 
 
 PAGES = {
     "compare_lspet": Page(
-        "compare_pm_cpm", "Convolutions in the place of forests gain",
+        "compare_pm_cpm", "Convolutions outperform forests",
         ", ".join(f"+{gain} @{limit}" for limit, gain in found_claims.PAPER_GAIN.items()),
         found_claims.compare, found_claims.compare_table,
     ),
     "receptive_field": Page(
-        "receptive_field", "Accuracy rises with the receptive field", "up to about 250 px of 304, then flat",
+        "studies/receptive_field", "Accuracy rises with the receptive field", "up to about 250 px of 304, then flat",
         found_claims.field, found_claims.field_table,
     ),
     "gradient_flow": Page(
-        "gradient_flow", "Early gradients vanish without a loss at every stage", "concentrated at 0",
+        "studies/gradient_flow", "Gradients of early layers vanish without a loss at every stage", "concentrated at 0",
         found_inside.gradient, found_inside.gradient_table,
     ),
     "training_strategies": Page(
-        "training_strategies", "Joint training is best with a loss at every stage, worst with one at the end",
+        "studies/training_strategies", "Joint training is best with a loss at every stage, and worst with a single one",
         "best; worst", found_claims.strategies, found_claims.strategies_table,
     ),
     "stages": Page(
-        "stages", "Accuracy rises with the stages", "up to about 5, then flat",
+        "studies/stages", "Accuracy rises with the number of stages", "up to about 5, then flat",
         found_claims.stages, found_claims.stages_table,
     ),
     "context": Page(
-        "context", "Context from easy parts fixes hard ones", "shown by an example",
+        "studies/context", "Context from easy parts fixes hard ones", "shown by an example",
         found_inside.context, found_inside.context_table,
     ),
     "sample_efficiency": Page(
-        "sample_efficiency", "How many labelled people?", "-", found_answers.samples, found_answers.samples_table
+        "studies/sample_efficiency", "How many labelled subjects are needed?", "-",
+        found_answers.samples, found_answers.samples_table,
     ),
-    "cost": Page("cost", "What is accuracy worth?", "-", found_answers.cost, found_answers.cost_table),
+    "cost": Page("studies/cost", "Accuracy-cost trade-off", "-", found_answers.cost, found_answers.cost_table),
     "robustness": Page(
-        "robustness", "What if the picture is bad?", "-", found_answers.robustness, found_answers.robustness_table
+        "studies/robustness", "Robustness to disturbances", "-",
+        found_answers.robustness, found_answers.robustness_table,
     ),
 }  # fmt: skip
-"""By result file: six claims of "Convolutional Pose Machines", then three questions."""
+"""By result file: six claims of "Convolutional Pose Machines", then three open questions."""
 
 
 def _result(name: str) -> dict | None:
-    """The result, or None where it is not measured yet."""
+    """The result, or None if it is not measured yet."""
     file = results_file.FOLDER / f"{name}.json"
     found = results_file.read(name) if file.is_file() else None
     return found if found is not None and found["finished"] else None
@@ -84,22 +86,22 @@ def _result(name: str) -> dict | None:
 def sentence(name: str) -> str:
     """The finding of a study."""
     result = _result(name)
-    return NOT_MEASURED if result is None else PAGES[name].tell(result).sentence
+    return NOT_MEASURED if result is None else PAGES[name].find(result).sentence
 
 
 def table(name: str) -> Rows | None:
-    """Heads and rows of a study's table; None where it is not measured yet."""
+    """Headings and rows of the table of a study; None if it is not measured yet."""
     result = _result(name)
     return None if result is None else PAGES[name].table(result)
 
 
 def summary() -> Rows:
-    """All findings in one table: what is claimed or asked, the paper's figure, the figure here, the verdict."""
+    """All findings in one table: the claim or question, the result in the paper, the result here, the verdict."""
     rows = []
     for name, page in PAGES.items():
         result = _result(name)
         here, verdict = NOT_MEASURED, "-"
         if result is not None:
-            verdict, _, here = page.tell(result)
+            verdict, _, here = page.find(result)
         rows.append((page.claim, page.paper, here, verdict))
     return ("Claim or question", "In the paper", "Here", "Verdict"), rows

@@ -19,6 +19,7 @@ from benchmarks.publishing.found_words import (
     signed,
     step,
     verdict_of,
+    verdict_sentence,
 )
 
 __all__ = [
@@ -27,34 +28,34 @@ __all__ = [
 ]  # fmt: skip
 
 PAPER_GAIN = {"0.2": 30.9, "0.1": 42.4}
-"""Points by threshold that the paper reports."""
+"""Gain in points by threshold, as reported in the paper."""
 
 # -- replacing the forests (figure 6a) ------------------------------------------------------------------------------
 
 
 def compare(result: dict) -> Finding:
-    """Do convolutions gain in the place of forests, and as much as in the paper?"""
+    """Do convolutions outperform forests, and by as much as in the paper?"""
     gains = {limit: step(result["differences"], "cpm", "pm", limit) for limit in PAPER_GAIN}
     verdict = verdict_of([each.gained for each in gains.values()])
     sign, verb = ("", "gain") if verdict == HELD else ("+", "change accuracy by")
-    told = [
+    parts = [
         f"{number(each.points, sign)} points at PCK@{limit} ({interval(each.ends, sign)}"
-        f"{'' if each.sure else '; not significant'}), {_beside_paper(each, PAPER_GAIN[limit])}"
+        f"{'' if each.sure else '; not significant'}), {_against_paper(each, PAPER_GAIN[limit])}"
         for limit, each in gains.items()
     ]
-    sentence = f"The claim {verdict}: convolutions in the place of forests {verb} {', and '.join(told)}."
+    sentence = f"{verdict_sentence(verdict)}: convolutions in place of forests {verb} {', and '.join(parts)}."
     return Finding(verdict, sentence, ", ".join(f"{signed(each)} @{limit}" for limit, each in gains.items()))
 
 
-def _beside_paper(found: Step, gain: float) -> str:
-    """How a gain compares with that of the paper, by its interval."""
+def _against_paper(found: Step, gain: float) -> str:
+    """How the interval of a gain compares with the gain in the paper."""
     low, high = found.ends
-    size = "less than" if high < gain else "more than" if low > gain else "an interval that covers"
+    size = "less than" if high < gain else "more than" if low > gain else "consistent with"
     return f"{size} the paper's {gain}"
 
 
 def compare_table(result: dict) -> Rows:
-    """One row a machine."""
+    """One row per machine."""
     known = {each["label"]: each["accuracy"]["stages"] for each in result["machines"].values()}
     most = max(len(stages) for stages in known.values())
     rows = []
@@ -72,7 +73,7 @@ def _stage_heads(most: int) -> tuple[str, ...]:
 
 
 def field(result: dict) -> Finding:
-    """Does accuracy rise with the receptive field, and does that end?"""
+    """Does accuracy rise with the receptive field, and does it saturate?"""
     nets, side = result["nets"], result["settings"]["crop_size"]
     names = [f"{net['receptive_field']} px" for net in nets]
     steps = [step(result["steps"], larger, smaller) for smaller, larger in itertools.pairwise(names)]
@@ -80,21 +81,23 @@ def field(result: dict) -> Finding:
     paper = "In the paper it rises and saturates at about 250 px of 304."
     if not last:
         most = max(range(len(steps)), key=lambda index: steps[index].points)
-        told = f"the largest, to {names[most + 1]}, is {signed(steps[most], '')} points"
-        sentence = f"none of the {len(steps)} steps from {names[0]} to {names[-1]} is a significant gain: {told}"
-        return Finding(NOT_HELD, f"The claim did not hold: {sentence}. {paper}", "no significant gain at any step")
+        largest = f"the largest, to {names[most + 1]}, is {signed(steps[most], '')} points"
+        sentence = f"none of the {len(steps)} steps from {names[0]} to {names[-1]} is a significant gain; {largest}"
+        return Finding(
+            NOT_HELD, f"{verdict_sentence(NOT_HELD)}: {sentence}. {paper}", "no significant gain at any step"
+        )
     verdict = HELD if last < len(steps) and not losses else IN_PART
     top = f"{names[last]} ({nets[last]['receptive_field_in_torsos']:.1f} torso lengths)"
-    end = "it was not seen to saturate" if last == len(steps) else "beyond that no step is a significant gain"
-    end += f", and it loses {losses}" if losses else ""
+    end = "no saturation was observed" if last == len(steps) else "no further step is a significant gain"
+    end += f", and there are losses of {losses}" if losses else ""
     sentence = f"PCK@0.2 rises with the receptive field up to {top} in crops of {side} px, {rise}; {end}"
-    end = f"loses {losses}" if losses else "no end seen" if last == len(steps) else "then flat"
+    end = f"loses {losses}" if losses else "no saturation" if last == len(steps) else "then flat"
     short = f"up to {names[last]}, last gain {signed(steps[last - 1])}; {end}"
-    return Finding(verdict, f"The claim {verdict}: {sentence}. {paper}", short)
+    return Finding(verdict, f"{verdict_sentence(verdict)}: {sentence}. {paper}", short)
 
 
 def field_table(result: dict) -> Rows:
-    """One row a net."""
+    """One row per net."""
     rows = [
         (
             f"{net['receptive_field']} px", f"{net['receptive_field_in_torsos']:.1f}", f"{net['parameters']:,}",
@@ -111,21 +114,21 @@ UNSUPERVISED = "joint-without-supervision"
 
 
 def strategies(result: dict) -> Finding:
-    """Is joint training with a loss at every stage the best, and with one at the end the worst?"""
+    """Is joint training the best with a loss at every stage, and the worst with a single loss at the end?"""
     steps, rest = result["differences"], [name for name in result["strategies"] if name != UNSUPERVISED]
     greedy, both = (step(steps, name, "joint") for name in ("stagewise", "stagewise+joint"))
     unsupervised = {name: step(steps, UNSUPERVISED, name) for name in rest}
     worst = all(each.lost for each in unsupervised.values())
     verdict = verdict_of([greedy.lost, both.lost, worst])
     joint = "joint training with a loss at every stage"
-    told = f"it {against(unsupervised['joint'], joint)}"
+    single = f"it {against(unsupervised['joint'], joint)}"
     if not worst:
-        told += f" and {against(unsupervised['stagewise'], 'training stage by stage')}"
+        single += f" and {against(unsupervised['stagewise'], 'training stage by stage')}"
     sentence = (
-        f"The claim {verdict}. At equally many passes over the people, training stage by stage "
-        f"{against(greedy, joint)}; followed by joint training it {against(both, 'that')}, where in the paper it "
-        "nearly catches up, with more iterations. Joint training with one loss at the end "
-        f"{'is the worst here, too' if worst else 'is not the worst here'}: {told}."
+        f"{verdict_sentence(verdict)}. With the same number of passes over the subjects, training stage by stage "
+        f"{against(greedy, joint)}; followed by joint training it {against(both, 'that')}, whereas in the paper, with "
+        "more iterations, it nearly catches up. Joint training with one loss at the end "
+        f"{'is the worst here, too' if worst else 'is not the worst here'}: {single}."
     )
     short = (
         f"against it: stage by stage {signed(greedy)}, then joint {signed(both)}, one loss at the end "
@@ -135,14 +138,14 @@ def strategies(result: dict) -> Finding:
 
 
 def strategies_table(result: dict) -> Rows:
-    """One row a strategy."""
+    """One row per strategy."""
     rows, most = [], 0
     for each in result["strategies"].values():
         last, most = each["stages"][-1], len(each["stages"])
         cells = [number(stage["pck"]["0.2"]) for stage in each["stages"]]
         last_cells = (interval(last["interval"]["0.2"]), number(last["pck"]["0.1"]), f"{each['cpu_seconds'] / 60:.1f}")
         rows.append((each["label"], *cells, *last_cells))
-    tail = ("95 % interval, last stage", "Last stage, PCK@0.1", "Training [minutes of a core]")
+    tail = ("95 % interval, last stage", "Last stage, PCK@0.1", "Training [core minutes]")
     return ("Strategy", *_stage_heads(most), *tail), rows
 
 
@@ -157,21 +160,23 @@ def stages(result: dict) -> Finding:
     found = [_rise_of(result, name) for name in MACHINES]
     verdicts = {each.verdict for each in found}
     verdict = verdicts.pop() if len(verdicts) == 1 else IN_PART
-    told = "; ".join(each.sentence for each in found)
-    paper = "In the paper it rises up to about five stages, then flattens."
-    return Finding(verdict, f"The claim {verdict}: {told}. {paper}", "; ".join(each.short for each in found))
+    both = "; ".join(each.sentence for each in found)
+    paper = "In the paper it rises up to about five stages and then flattens."
+    return Finding(verdict, f"{verdict_sentence(verdict)}: {both}. {paper}", "; ".join(each.short for each in found))
 
 
 def _rise_of(result: dict, name: str) -> Finding:
-    """The same of one machine."""
+    """The same for one machine."""
     numbers, label = [str(row["n_stages"]) for row in result["machines"][name]], MACHINES[name]
     steps = [step(result["steps"][name], more, fewer) for fewer, more in itertools.pairwise(numbers)]
     last, rise, losses = climb(steps, [f"stage {each}" for each in numbers])
-    end = f", but loses {losses}" if losses else ""
+    end = f", but there are losses of {losses}" if losses else ""
     if not last:
-        return Finding(NOT_HELD, f"no stage of the {label} is a significant gain at PCK@0.2{end}", f"{label}: no gain")
+        return Finding(
+            NOT_HELD, f"no further stage of the {label} gives a significant gain at PCK@0.2{end}", f"{label}: no gain"
+        )
     if not losses:
-        end = ", and was not seen to flatten" if last == len(steps) else ", and no later step is significant"
+        end = ", without flattening" if last == len(steps) else ", and no later gain is significant"
     held = int(numbers[last]) in ABOUT_FIVE and last < len(steps) and not losses
     sentence = f"PCK@0.2 of the {label} rises up to stage {numbers[last]} of {numbers[-1]}, {rise}{end}"
     short = f"{label} up to {numbers[last]}, last gain {signed(steps[last - 1])}{f', loses {losses}' if losses else ''}"
@@ -179,7 +184,7 @@ def _rise_of(result: dict, name: str) -> Finding:
 
 
 def stages_table(result: dict) -> Rows:
-    """One row a number of stages."""
+    """One row per number of stages."""
     known = [result["machines"][name] for name in MACHINES]
     rows = [
         (str(index + 1), *(accuracy(each[index]) if index < len(each) else "-" for each in known))

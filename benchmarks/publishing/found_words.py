@@ -1,4 +1,4 @@
-"""Words for figures, intervals and verdicts, shared by all findings."""
+"""Numbers, intervals and verdicts in words, shared by all findings."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import NamedTuple
 
 __all__ = [
     "ANSWER", "HELD", "IN_PART", "NOT_HELD", "Finding", "Rows", "Step", "accuracy", "against", "climb", "interval",
-    "listed", "number", "signed", "step", "verdict_of",
+    "listed", "number", "signed", "step", "verdict_of", "verdict_sentence",
 ]  # fmt: skip
 
-HELD, IN_PART, NOT_HELD, ANSWER = "held", "held in part", "did not hold", "answer"
+HELD, IN_PART, NOT_HELD, ANSWER = "confirmed", "partly confirmed", "not confirmed", "answer"
 Rows = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
 class Finding(NamedTuple):
-    """What a study found.
+    """The finding of a study.
 
     Attributes
     ----------
     verdict : str
-        `HELD`, `IN_PART` or `NOT_HELD` of a claim; `ANSWER` of an open question.
+        `HELD`, `IN_PART` or `NOT_HELD` for a claim; `ANSWER` for an open question.
     sentence : str
     short : str
-        The figures alone, for a cell of the summary.
+        The numbers only, for a cell of the summary.
     """
 
     verdict: str
@@ -31,17 +31,17 @@ class Finding(NamedTuple):
 
 
 class Step(NamedTuple):
-    """By how many points of PCK a machine is ahead of another.
+    """The lead of one machine over another, in points of PCK.
 
     Attributes
     ----------
     points : float
     ends : list of float
-        Of the 95 % interval.
+        Bounds of the 95 % interval.
     sure : bool
-        Whether that is significant after Holm's correction.
+        Whether the lead is significant after Holm's correction.
     p : float
-        After Holm's correction.
+        p-value after Holm's correction.
     """
 
     points: float
@@ -51,17 +51,17 @@ class Step(NamedTuple):
 
     @property
     def gained(self) -> bool:
-        """Whether it is significantly ahead."""
+        """Whether the machine is significantly ahead."""
         return self.sure and self.points > 0
 
     @property
     def lost(self) -> bool:
-        """Whether it is significantly behind."""
+        """Whether the machine is significantly behind."""
         return self.sure and self.points < 0
 
 
 def step(differences: list[dict], first: str, second: str, threshold: str = "0.2") -> Step:
-    """By how much `first` is ahead of `second`, of the differences of a result."""
+    """The lead of `first` over `second`, from the differences of a result."""
     for each in differences:
         if each["threshold"] == threshold and {each["a"], each["b"]} == {first, second}:
             (low, high), sure, p = each["interval"], each["significant"], each["p_holm"]
@@ -72,18 +72,23 @@ def step(differences: list[dict], first: str, second: str, threshold: str = "0.2
 
 
 def verdict_of(parts: list[bool]) -> str:
-    """Of a claim, from whether its parts held."""
+    """Verdict on a claim, given which of its parts are confirmed."""
     return HELD if all(parts) else IN_PART if any(parts) else NOT_HELD
 
 
+def verdict_sentence(verdict: str) -> str:
+    """The beginning of a sentence: "The claim is confirmed"."""
+    return f"The claim is {verdict}"
+
+
 def number(value: float, sign: str = "") -> str:
-    """One decimal, or as many, up to three, as tell it from 0; `sign` is "+" where gains carry one, too."""
+    """A number with one decimal, or up to three if it would be 0.0; with `sign` "+", gains have a sign too."""
     digits = next((digits for digits in (1, 2, 3) if round(value, digits)), 1)
     return f"{value:{sign}.{digits}f}" if round(value, digits) else "0.0"
 
 
 def interval(ends, sign: str = "") -> str:
-    """Both ends."""
+    """Both bounds of an interval."""
     return f"{number(ends[0], sign)} to {number(ends[1], sign)}"
 
 
@@ -93,15 +98,15 @@ def accuracy(figures: dict, threshold: str = "0.2") -> str:
 
 
 def signed(found: Step, doubt: str = "; not significant") -> str:
-    """Points with their sign and interval, and that they are not significant where they are not."""
+    """Points with sign and interval, and a remark if they are not significant."""
     return f"{number(found.points, '+')} ({interval(found.ends, '+')}{'' if found.sure else doubt})"
 
 
 def against(found: Step, name: str) -> str:
     """How a machine compares with another, as the end of a sentence."""
     if not found.sure:
-        told = f"{number(found.points, '+')} points, {interval(found.ends, '+')}"
-        return f"cannot be told from {name} ({told}; p = {found.p:.2g} after Holm's correction)"
+        points = f"{number(found.points, '+')} points, {interval(found.ends, '+')}"
+        return f"does not differ significantly from {name} ({points}; p = {found.p:.2g} after Holm's correction)"
     side = "above" if found.points > 0 else "below"
     return f"is {number(abs(found.points))} points {side} {name} ({interval(_sizes(found))})"
 
@@ -111,17 +116,17 @@ def _sizes(found: Step) -> list[float]:
 
 
 def climb(steps: list[Step], names: list[str]) -> tuple[int, str, str]:
-    """Where a series ends to rise: the index in `names` of the last significant gain, 0 for none, and words.
+    """Where a series stops rising: the index in `names` of the last significant gain (0 for none), and two phrases.
 
-    The words tell, first, how it rises up to there, and, second, where it loses significantly; empty where it doesn't.
+    The first describes the rise up to there, the second lists significant losses; either may be empty.
     """
     gains = [index for index, each in enumerate(steps, 1) if each.gained]
     last = gains[-1] if gains else 0
     rise = ""
     if gains:
         found = steps[last - 1]
-        rise = f"by {number(found.points)} points at the last gain ({interval(found.ends)})"
-        rise += f" and with a significant gain at {len(gains)} of {last} steps" if len(gains) < last else ""
+        rise = f"with a last gain of {number(found.points)} points ({interval(found.ends)})"
+        rise += f" and significant gains at {len(gains)} of {last} steps" if len(gains) < last else ""
     losses = [
         f"{number(-each.points)} points at {names[index]} ({interval(_sizes(each))})"
         for index, each in enumerate(steps, 1)
@@ -131,5 +136,5 @@ def climb(steps: list[Step], names: list[str]) -> tuple[int, str, str]:
 
 
 def listed(words: list[str], last: str = "and") -> str:
-    """Words with commas between them and a word before the last."""
+    """Words separated by commas, with a conjunction before the last."""
     return f" {last} ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)

@@ -78,5 +78,5 @@ def layers(result: dict) -> Table:
 
 def peak(result: dict) -> str:
     """The speed of a matrix product on the same computer, for comparison."""
-    threads = result["settings"]["threads"]
-    return f"For comparison, a product of large matrices reaches {result['peak_gflops']:,.0f} GFLOP/s on {threads} threads."
+    peak_speed, threads = result["peak_gflops"], result["settings"]["threads"]
+    return f"For comparison, a product of large matrices reaches {peak_speed:,.0f} GFLOP/s on {threads} threads."

@@ -1,4 +1,4 @@
-"""Result files: JSON that is written whole or not at all."""
+"""Result files in JSON, written completely or not at all."""
 
 import json
 from pathlib import Path
@@ -11,5 +11,5 @@ FOLDER = Path(__file__).resolve().parents[1] / "results"
 
 
 def read(name: str) -> dict:
-    """The results that are kept under a name."""
+    """Read the result file of this name."""
     return json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))

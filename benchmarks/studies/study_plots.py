@@ -55,7 +55,7 @@ def curves(series: Mapping[str, dict], *, reference: str, step: float = 0.02):
         if band:
             ax.fill_between(places, band["low"], band["high"], color=colour(number), alpha=0.15, linewidth=0)
         ax.plot(places, stage["curve"], color=colour(number), linestyle=STYLES[number % 6], linewidth=1.8, label=label)
-    dress(ax, xlabel=f"Allowed distance [× {reference}]", ylabel="PCK: joints found [%]")
+    dress(ax, xlabel=f"Allowed distance [× {reference}]", ylabel="PCK [%]")
     ax.set(xlim=(0, places[-1]), ylim=(0, 100))
     legend(ax, loc="upper left")
     return made

@@ -26,21 +26,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
     parser.add_argument("--predictions", type=Path, required=True, metavar="FILE", help="predicted joints")
     parser.add_argument("--truth", type=Path, required=True, metavar="FILE", help="ground truth")
-    parser.add_argument(
-        "--protocol", required=True, choices=_PROTOCOLS, help="metric, reference length, parts and average"
-    )
+    parser.add_argument("--protocol", required=True, choices=_PROTOCOLS, help="metric, reference and parts")
     parser.add_argument("--variable", metavar="NAME", help="name of the array of predictions (default: detected)")
-    parser.add_argument(
-        "--truth-variable", metavar="NAME", help="name of the array of the ground truth (default: detected)"
-    )
+    parser.add_argument("--truth-variable", metavar="NAME", help="the same for the ground truth")
     parser.add_argument(
         "--axes",
         metavar="A,B,C",
-        help="order of the axes of the predictions, such as xy,parts,people (default: detected)",
+        help="axes of the predictions, such as xy,parts,people (default: detected)",
     )
-    parser.add_argument(
-        "--truth-axes", metavar="A,B,C", help="order of the axes of the ground truth (default: detected)"
-    )
+    parser.add_argument("--truth-axes", metavar="A,B,C", help="the same for the ground truth")
     parser.add_argument(
         "--side-convention",
         "--view",
@@ -57,9 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resamples", type=int, default=1000, metavar="R", help="bootstrap resamples (default: 1000; 0: no intervals)"
     )
-    parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="write all scores, the curve and the protocol as JSON"
-    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write scores, curve and protocol as JSON")
 
 
 def run(options: argparse.Namespace) -> None:

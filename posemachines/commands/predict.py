@@ -39,12 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="photo with the poses drawn (default: <photo>_pose.png)",
     )
     add_machine_arguments(parser)
-    parser.add_argument(
-        "--stage", type=int, metavar="N", help="use the beliefs of stage N, from 1 (default: the last one)"
-    )
-    parser.add_argument(
-        "--threshold", type=float, metavar="BELIEF", help="leave out joints whose belief is not above this"
-    )
+    parser.add_argument("--stage", type=int, metavar="N", help="predict by stage N, from 1 (default: the last one)")
+    parser.add_argument("--threshold", type=float, metavar="BELIEF", help="leave out joints with lower beliefs")
     parser.add_argument(
         "--flip",
         action=argparse.BooleanOptionalAction,
@@ -62,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Predict the joints, write the files and print the table."""
     from ..geometry import read_photo
-    from ..inference.photos import crop_size, frame_of_box, frame_of_photo, predict_photo
+    from ..inference import crop_size, frame_of_box, frame_of_photo, predict_photo
 
     output = Path(f"{options.photo.stem}_pose.png") if options.output is None else options.output
     check_outputs((output, options.json, options.beliefs), (options.photo, options.machine))
@@ -81,8 +77,8 @@ def run(options: argparse.Namespace) -> None:
         centre, person_size = (value[None] for value in map(_array, frame))
     size = crop_size(machine)
     joints, scores = predict_photo(
-        machine, photo, centre, person_size, size=size, flip=options.flip, threshold=options.threshold,
-        stage=options.stage, protocol=options.protocol,
+        machine, photo, centre, person_size, size=size, flip=options.flip if options.protocol else None,
+        threshold=options.threshold, stage=options.stage, protocol=options.protocol,
     )  # fmt: skip
     if options.beliefs is not None:
         write_picture(options.beliefs, _belief_sheets(machine, photo, centre, person_size, size, options.stage))
@@ -134,7 +130,7 @@ def _belief_sheets(machine, photo, centre, person_size, size: int, stage: int | 
 
     import numpy as np
 
-    from ..inference.photos import photo_crops
+    from ..inference import photo_crops
     from ..visualize import belief_sheet
 
     crops, _ = photo_crops(photo, centre, person_size, size=size)

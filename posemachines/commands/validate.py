@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--side-convention", "--view", choices=("person", "observer"), help="whose left is left (lsp, flic)"
     )
     parser.add_argument(
-        "--show", type=int, default=10, metavar="N", help="findings to print of each kind (default: 10)"
+        "--show", type=int, default=10, metavar="N", help="findings of each kind to print (default: 10)"
     )
     parser.add_argument("--page", type=Path, metavar="FILE", help="write an HTML page with pictures of the subjects")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all findings as JSON")
@@ -57,10 +57,8 @@ def run(options: argparse.Namespace) -> int:
     print(found.summary())
     for kind in found.counts() if options.show else ():
         of_kind = [each for each in found.findings if each.kind == kind]
-        print(
-            f"\n{kind}"
-            + (f", the {options.show} most certain of {len(of_kind)}" if len(of_kind) > options.show else "")
-        )
+        shown = f", the {options.show} most certain of {len(of_kind)}" if len(of_kind) > options.show else ""
+        print(f"\n{kind}{shown}")
         for finding in of_kind[: options.show]:
             print("  " + _line(data, finding))
     if options.json is not None:

@@ -39,9 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, help=f"folder of the dataset ({', '.join(OF_FOLDERS)})")
     parser.add_argument("--annotations", type=Path, help=f"file of the labels ({', '.join(OF_FILES)})")
     parser.add_argument("--images", type=Path, help=f"folder of the photos ({', '.join(OF_FILES)})")
-    parser.add_argument(
-        "--test-annotations", type=Path, help="labels of the test subjects, if they have their own file"
-    )
+    parser.add_argument("--test-annotations", type=Path, help="labels of the test subjects, if in another file")
     parser.add_argument("--test-images", type=Path, help="folder of their photos (default: --images)")
     parser.add_argument("--category", help="category in a COCO file in which several have keypoints")
     parser.add_argument(
@@ -62,7 +60,7 @@ def check(options: argparse.Namespace, parser: argparse.ArgumentParser, quick: d
         parser.error(f"--dataset {name} needs --root, the folder with its labels and images/")
     if name in OF_FILES and (options.annotations is None or options.images is None):
         parser.error(
-            f"--dataset {name} needs --annotations, the file of the labels, and --images, the folder of the photos"
+            f"--dataset {name} needs --annotations (the file of the labels) and --images (the folder of the photos)"
         )
     for key in ("train", "test"):
         default = DATASETS[name].get(key) if quick is None else quick[key]

@@ -25,7 +25,7 @@ __all__ = [
 
 PEERS = ("mediapipe",)
 """Machines trained elsewhere, on other photos; each is installed by the extra of its name."""
-ONE_STAGE = {"feature_width": 104, "n_blocks": 6, "n_coarse_blocks": 6}
+ONE_STAGE: dict[str, Any] = {"feature_width": 104, "n_blocks": 6, "n_coarse_blocks": 6}
 """A net of one stage with the multiply-adds (within 2 %) and about the receptive field of `cpm-lite` with three."""
 
 

@@ -86,6 +86,7 @@ def compare(
     >>> report = compare({"forest": PoseMachine(), "net": ConvPoseMachine()}, train, test)  # doctest: +SKIP
     >>> report.to_html("report.html")  # doctest: +SKIP
     """
+    _check_data(train, test)
     planned, known_labels = _plan(machines, train, verbose)
     settings = {"machines": [key for key in planned if key != "mean"], "train": len(train), "test": len(test)}
     comparison = Comparison(
@@ -117,7 +118,8 @@ def _plan(machines, data: PoseDataset | Crops, verbose: bool) -> tuple[dict[str,
     return planned, labels
 
 
-def _check_parts(train: PoseDataset | Crops, test: PoseDataset | Crops) -> None:
+def _check_data(train: PoseDataset | Crops, test: PoseDataset | Crops) -> None:
+    """Raise ValueError unless both are data of the same parts."""
     for what, data in (("train", train), ("test", test)):
         if not isinstance(data, PoseDataset | Crops):
             raise ValueError(f"{what} must be a PoseDataset or Crops; got {type(data).__name__}")
@@ -171,6 +173,7 @@ class Comparison:
         crops_cache: str | Path | None = None,
         began: float | None = None,
     ) -> None:
+        _check_data(train, test)
         self.train, self.test, self.labels = train, test, dict(labels or {})
         self.output = None if output is None else Path(output)
         self.cache, self.fresh = cache, fresh
@@ -178,6 +181,7 @@ class Comparison:
         self._cutting: dict[str, Any] = {"n_jobs": n_jobs, "cache": crops_cache}
         self._crops: dict[tuple[str, int], Crops] = {}
         self._machines: dict[str, Any] = {}
+        self._seen: dict[str, Crops] = {}  # test crops of each machine
         self._distances: dict[str, np.ndarray] = {}
         self._began = time.perf_counter() if began is None else began
         self._training_seconds = 0.0  # of this call
@@ -187,7 +191,6 @@ class Comparison:
     def _head(self, settings: Mapping[str, Any], command: str | None, name: str | None) -> dict[str, Any]:
         """The report without machines."""
         data = self.test
-        _check_parts(self.train, data)
         joints = data.y if isinstance(data, Crops) else data.joints
         skeleton = get_skeleton(data.skeleton, joints.shape[1])
         return comparison_to_json(
@@ -225,9 +228,8 @@ class Comparison:
         """The report of the machines that are finished."""
         if not self._machines:
             return Report(self.content)
-        size = crop_size(next(iter(self._machines.values())))
-        shown = {name: machine for name, machine in self._machines.items() if crop_size(machine) == size}
-        test = self._cut("test", size)
+        test = next(iter(self._seen.values()))
+        shown = {name: machine for name, machine in self._machines.items() if self._seen[name] is test}
         return Report(self.content, Examples.of(shown, test.X, test.y, n_people=self.n_examples))
 
     def _cut(self, which: str, size: int) -> Crops:
@@ -247,7 +249,7 @@ class Comparison:
         inference = measure_inference(machine, test_crops.X, n_images=self.n_timed)
         accuracy = evaluate(machine, test_crops, training=train_crops)
         assert isinstance(accuracy, Evaluation)
-        self._machines[name], self._distances[name] = machine, accuracy.distances[-1]
+        self._machines[name], self._seen[name], self._distances[name] = machine, test_crops, accuracy.distances[-1]
         self.content["machines"][name] = machine_to_json(
             machine, accuracy, inference, label=self.labels.get(name, name), **record
         )

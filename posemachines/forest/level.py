@@ -37,7 +37,7 @@ class LevelTraining:
     def __init__(self, stage, descriptor: Descriptor) -> None:
         self.stage, self.descriptor = stage, descriptor
         self.layout = descriptor.layout
-        self.sampling: CellSampling = stage.sampling or CellSampling()
+        self.sampling: CellSampling = stage.sampling
 
     def check(self) -> None:
         """Raise ValueError for parameters that cannot be trained with."""

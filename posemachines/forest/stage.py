@@ -44,9 +44,9 @@ class ForestStage(Stage):
     n_mixtures : int, default=1
         Mixture components per composite, each a class of its own: clusters of the arrangement of its parts, so that a
         level also predicts how a limb or the body is oriented.
-    sampling : CellSampling, optional
+    sampling : CellSampling
         Cells on which the forests are trained.
-    context : ContextFeatures, optional
+    context : ContextFeatures
         Features of the previous beliefs and of the position of the cell.
     residual : bool, default=True
         Start the boosting of a later stage from the previous beliefs of its level, so that it learns what to change in
@@ -112,8 +112,8 @@ class ForestStage(Stage):
         boosting: bool = True,
         levels: int | None = None,
         n_mixtures: int = 1,
-        sampling: CellSampling | None = None,
-        context: ContextFeatures | None = None,
+        sampling: CellSampling = CellSampling(),  # noqa: B008 - immutable
+        context: ContextFeatures = ContextFeatures(),  # noqa: B008 - immutable
         residual: bool = True,
         smoothing: float = 1.0,
         stride: int = 4,
@@ -204,7 +204,7 @@ class ForestStage(Stage):
         return Layout.of(self.skeleton_, self.levels, self.n_mixtures, self._n_previous)
 
     def _descriptor(self) -> Descriptor:
-        return Descriptor(self._layout(), self.context or ContextFeatures(), self.stride)
+        return Descriptor(self._layout(), self.context, self.stride)
 
     def _features(self, images: np.ndarray) -> np.ndarray:
         with kernel_threads(self.runtime.n_jobs):
@@ -272,8 +272,8 @@ class ForestStage(Stage):
         """Settings that a checkpoint must agree in."""
         kept = {name: value for name, value in self.get_params(deep=False).items() if name not in _NOT_IN_FINGERPRINT}
         kept |= {
-            "sampling": asdict(self.sampling or CellSampling()),
-            "context": asdict(self.context or ContextFeatures()),
+            "sampling": asdict(self.sampling),
+            "context": asdict(self.context),
         }
         return kept | {"seeds": seeds, "skeleton": astuple(self.skeleton_), "levels": n_levels}
 

@@ -120,6 +120,7 @@ def machine_to_json(
     stages = getattr(machine, "stages_", [])
     training = dict(training or {})
     own = machine.get_params(deep=False) if hasattr(machine, "get_params") else {}
+    own |= {"training": machine.make_training()} if hasattr(machine, "make_training") else {}
     return plain(
         {
             "label": label,

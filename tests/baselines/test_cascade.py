@@ -7,7 +7,8 @@ from sklearn.tree import ExtraTreeRegressor
 from baselines import CascadedRegression
 from baselines.cascade import _as_heap, _differences, _frames
 from posemachines.skeleton import Skeleton
-from tests.baselines.shapes import TRIANGLE, error, mean_error, triangles
+from tests.baselines.shapes import error, mean_error
+from tests.toys import TRIANGLE, triangles
 
 
 def small(**settings):

@@ -67,11 +67,11 @@ def test_undetected_subjects_get_the_mean_pose(people):
     mean = MeanPose(skeleton=LSP).fit(X, y).predict(X)
     np.testing.assert_allclose(machine.predict(X)[::HIDDEN], mean[::HIDDEN], atol=1e-4)
     assert float(machine.found_) == pytest.approx(np.isfinite(landmarks[:, 0, 0]).mean())
-    nobody = MediaPipePose(n_adapt=1, skeleton=LSP).fit(X, y)  # and nobody is detected in the first
-    assert float(nobody.found_) == 0
+    undetected = MediaPipePose(n_adapt=1, skeleton=LSP).fit(X, y)  # the first subject is not detected
+    assert float(undetected.found_) == 0
     neck = LSP.index("neck")
-    np.testing.assert_allclose(nobody.predict(X)[:, neck], mean[:, neck], atol=1e-4)
-    np.testing.assert_allclose(nobody.predict(X)[1, 0], landmarks[1, LANDMARKS.index("right ankle")], atol=1e-4)
+    np.testing.assert_allclose(undetected.predict(X)[:, neck], mean[:, neck], atol=1e-4)
+    np.testing.assert_allclose(undetected.predict(X)[1, 0], landmarks[1, LANDMARKS.index("right ankle")], atol=1e-4)
 
 
 def test_unlabelled_joints_do_not_count(people):
@@ -122,7 +122,7 @@ def test_errors(people):
         joints = y if skeleton is None else y[:, :3]
         with pytest.raises(ValueError, match=r"is a landmark of MediaPipe; pass a skeleton=\.\.\. .*left shoulder"):
             MediaPipePose(skeleton=skeleton).fit(X, joints)
-    for wrong in ({"n_adapt": 0}, {"size": 0}, {"strength": -1.0}, {"border": float("nan")}, {"confidence": 1.5}):
+    for wrong in ({"n_adapt": 0}, {"input_size": 0}, {"strength": -1.0}, {"border": float("nan")}, {"confidence": 1.5}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             MediaPipePose(skeleton=LSP, **wrong).fit(X, y)
     with pytest.raises(ValueError, match=r"crops must be \(24, 32\) px"):

@@ -17,7 +17,8 @@ from posemachines.conv.networks.network import assemble
 from posemachines.conv.trainer.batches import Batch
 from posemachines.skeleton import Skeleton
 from posemachines.testing import SKELETON, make_dots, stage_checks
-from tests.baselines.shapes import TRIANGLE, error, mean_error, triangles
+from tests.baselines.shapes import error, mean_error
+from tests.toys import TRIANGLE, triangles
 
 WIDTHS = (
     "stem_width", "feature_width", "coarse_width", "n_blocks", "n_coarse_blocks", "stage_width", "stage_coarse_width",

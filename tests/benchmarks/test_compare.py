@@ -171,7 +171,7 @@ def test_quoted_tables_are_those_of_the_result_files():
 
 @pytest.mark.parametrize("name", tables.TABLES)
 def test_committed_results(name):
-    """Both machines far above the mean pose, stages that help, and the net ahead on photographs."""
+    """Both machines far above the mean pose, stages that help, and the net ahead on photos."""
     report = tables.read(name)
     assert report["finished"]
     assert report["dataset"]["name"] == name

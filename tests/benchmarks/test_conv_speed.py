@@ -1,4 +1,4 @@
-"""The script that times the convolutional networks: runs at tiny sizes, where everyone has to agree."""
+"""The script that times the convolutional networks: runs at tiny sizes and agrees with its competitors."""
 
 import json
 

@@ -21,14 +21,14 @@ def test_every_finding_is_a_sentence_with_its_table(name):
         assert results_file.read(name)["command"].startswith(f"python benchmarks/{found.PAGES[name].script}.py")
 
 
-def test_what_is_not_finished_is_not_told(tmp_path, monkeypatch):
+def test_unfinished_results_are_not_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(results_file, "FOLDER", tmp_path)
     (tmp_path / "stages.json").write_text(json.dumps({"finished": False}))
     assert found.sentence("stages") == found.sentence("cost") == "Not measured yet."
     assert found.table("stages") is None
 
 
-def test_the_summary_has_a_row_a_study(tmp_path, monkeypatch):
+def test_the_summary_has_one_row_per_study(tmp_path, monkeypatch):
     heads, rows = found.summary()
     assert [row[0] for row in rows] == [page.claim for page in found.PAGES.values()]
     assert all(len(row) == len(heads) for row in rows)
@@ -41,7 +41,7 @@ def test_the_summary_has_a_row_a_study(tmp_path, monkeypatch):
     monkeypatch.setattr(results_file, "FOLDER", tmp_path)
     (tmp_path / "compare_lspet.json").write_text(json.dumps(comparison(13.0, 10.0) | {"finished": True}))
     rows = found.summary()[1]
-    assert rows[0][2:] == ("+13.0 (+12.0 to +14.0) @0.2, +10.0 (+9.0 to +11.0) @0.1", "held")
+    assert rows[0][2:] == ("+13.0 (+12.0 to +14.0) @0.2, +10.0 (+9.0 to +11.0) @0.1", "confirmed")
     assert all(row[2:] == ("Not measured yet.", "-") for row in rows[1:])
 
 
@@ -65,7 +65,7 @@ def figures(value, spread=1.0):
 @pytest.mark.parametrize(
     ("value", "text"), [(-0.011, "-0.01"), (-0.859, "-0.9"), (0.0, "0.0"), (-0.0, "0.0"), (-0.00001, "0.0"), (2, "2.0")]
 )
-def test_what_is_not_0_is_not_told_as_0(value, text):
+def test_small_numbers_are_not_shown_as_0(value, text):
     assert found_words.number(value) == text
 
 
@@ -90,17 +90,25 @@ def comparison(coarse, fine, sure=True):
 @pytest.mark.parametrize(
     ("result", "verdict", "words"),
     [
-        (comparison(13.0, 10.0), "held", "gain 13.0 points at PCK@0.2 (12.0 to 14.0), less than the paper's 30.9, and"),
-        (comparison(40.0, 42.0), "held", "more than the paper's 30.9, and 42.0 points at PCK@0.1 (41.0 to 43.0), an "),
-        (comparison(13.0, 0.5, False), "held in part", "+0.5 points at PCK@0.1 (-0.5 to +1.5; not significant)"),
-        (comparison(-3.0, -2.0), "did not hold", "change accuracy by -3.0 points at PCK@0.2 (-4.0 to -2.0)"),
+        (
+            comparison(13.0, 10.0),
+            "confirmed",
+            "gain 13.0 points at PCK@0.2 (12.0 to 14.0), less than the paper's 30.9, and",
+        ),
+        (
+            comparison(40.0, 42.0),
+            "confirmed",
+            "more than the paper's 30.9, and 42.0 points at PCK@0.1 (41.0 to 43.0), consistent",
+        ),
+        (comparison(13.0, 0.5, False), "partly confirmed", "+0.5 points at PCK@0.1 (-0.5 to +1.5; not significant)"),
+        (comparison(-3.0, -2.0), "not confirmed", "change accuracy by -3.0 points at PCK@0.2 (-4.0 to -2.0)"),
     ],
 )
 def test_the_gain_is_compared_with_the_paper_by_its_interval(result, verdict, words):
-    told = found_claims.compare(result)
-    assert told.verdict == verdict
-    assert told.sentence.startswith(f"The claim {verdict}: ")
-    assert words in told.sentence
+    finding = found_claims.compare(result)
+    assert finding.verdict == verdict
+    assert finding.sentence.startswith(f"The claim is {verdict}: ")
+    assert words in finding.sentence
 
 
 def fields(*gains):
@@ -116,23 +124,27 @@ def fields(*gains):
 @pytest.mark.parametrize(
     ("gains", "verdict", "words"),
     [
-        ((2, 3, None, None), "held", "up to 48 px (1.5 torso lengths) in crops of 128 px, by 3.0 points at the last"),
-        ((2, 3, None, None), "held", "(2.0 to 4.0); beyond that no step is a significant gain. In the paper"),
-        ((2, 2, 2, 2), "held in part", "up to 80 px (2.5 torso lengths)"),
-        ((2, 2, 2, 2), "held in part", "it was not seen to saturate"),
-        ((2, None, None, 2), "held in part", "with a significant gain at 2 of 4 steps"),
-        ((2, 2, 2, -2), "held in part", "and it loses 2.0 points at 80 px (1.0 to 3.0)"),
-        ((None, None, -2), "did not hold", "none of the 3 steps from 16 px to 64 px is a significant gain"),
+        (
+            (2, 3, None, None),
+            "confirmed",
+            "up to 48 px (1.5 torso lengths) in crops of 128 px, with a last gain of 3.0 points",
+        ),
+        ((2, 3, None, None), "confirmed", "(2.0 to 4.0); no further step is a significant gain. In the paper"),
+        ((2, 2, 2, 2), "partly confirmed", "up to 80 px (2.5 torso lengths)"),
+        ((2, 2, 2, 2), "partly confirmed", "no saturation was observed"),
+        ((2, None, None, 2), "partly confirmed", "significant gains at 2 of 4 steps"),
+        ((2, 2, 2, -2), "partly confirmed", "losses of 2.0 points at 80 px (1.0 to 3.0)"),
+        ((None, None, -2), "not confirmed", "none of the 3 steps from 16 px to 64 px is a significant gain"),
     ],
 )
-def test_saturation_is_told_only_where_it_was_seen(gains, verdict, words):
-    told = found_claims.field(fields(*gains))
-    assert told.verdict == verdict
-    assert words in told.sentence
+def test_saturation_is_reported_only_if_observed(gains, verdict, words):
+    finding = found_claims.field(fields(*gains))
+    assert finding.verdict == verdict
+    assert words in finding.sentence
 
 
 def strategies(greedy, both, last, sure=True):
-    """A result with what three strategies are ahead of joint training by; one loss at the end `sure` or not."""
+    """A result with the leads of three strategies over joint training; `sure`: that of a single loss is significant."""
     steps = [step("stagewise", "joint", greedy), step("stagewise+joint", "joint", both)]
     other = {"joint": last, "stagewise": last - greedy, "stagewise+joint": last - both}
     steps += [step("joint-without-supervision", name, gain, sure) for name, gain in other.items()]
@@ -142,18 +154,18 @@ def strategies(greedy, both, last, sure=True):
 @pytest.mark.parametrize(
     ("result", "verdict", "words"),
     [
-        (strategies(-9, -3, -20), "held", "is the worst here, too: it is 20.0 points below joint training"),
-        (strategies(-9, -3, -5), "held in part", "is not the worst here: it is 5.0 points below joint training"),
-        (strategies(-9, -3, -0.5, False), "held in part", "(-0.5 points, -1.5 to +0.5; p = 0.11 after Holm's"),
-        (strategies(-9, -3, -20), "held", "stage by stage is 9.0 points below joint training"),
-        (strategies(9, 3, 5), "did not hold", "and is 4.0 points below training stage by stage"),
+        (strategies(-9, -3, -20), "confirmed", "is the worst here, too: it is 20.0 points below joint training"),
+        (strategies(-9, -3, -5), "partly confirmed", "is not the worst here: it is 5.0 points below joint training"),
+        (strategies(-9, -3, -0.5, False), "partly confirmed", "(-0.5 points, -1.5 to +0.5; p = 0.11 after Holm's"),
+        (strategies(-9, -3, -20), "confirmed", "stage by stage is 9.0 points below joint training"),
+        (strategies(9, 3, 5), "not confirmed", "and is 4.0 points below training stage by stage"),
     ],
 )
 def test_the_worst_strategy_is_below_every_other(result, verdict, words):
-    told = found_claims.strategies(result)
-    assert told.verdict == verdict
-    assert words in told.sentence
-    assert "equal cost" not in told.sentence
+    finding = found_claims.strategies(result)
+    assert finding.verdict == verdict
+    assert words in finding.sentence
+    assert "equal cost" not in finding.sentence
 
 
 def climbs(forests, net):
@@ -171,24 +183,28 @@ FIVE, THREE, NONE = (4, 3, 2, 2, None), (4, 3, None, None, None), (None,) * 5
 @pytest.mark.parametrize(
     ("result", "verdict", "words"),
     [
-        (climbs(FIVE, FIVE), "held", "forests rises up to stage 5 of 6, by 2.0 points at the last gain (1.0 to 3.0)"),
-        (climbs(FIVE, THREE), "held in part", "net rises up to stage 3 of 6, by 3.0 points at the last gain"),
-        (climbs((4, 3, 2, 2, -2), FIVE), "held in part", "but loses 2.0 points at stage 6 (1.0 to 3.0)"),
-        (climbs((4, 3, 2, 2, 2), FIVE), "held in part", "and was not seen to flatten"),
-        (climbs(NONE, NONE), "did not hold", "no stage of the net is a significant gain"),
+        (
+            climbs(FIVE, FIVE),
+            "confirmed",
+            "forests rises up to stage 5 of 6, with a last gain of 2.0 points (1.0 to 3.0)",
+        ),
+        (climbs(FIVE, THREE), "partly confirmed", "net rises up to stage 3 of 6, with a last gain of 3.0 points"),
+        (climbs((4, 3, 2, 2, -2), FIVE), "partly confirmed", "losses of 2.0 points at stage 6 (1.0 to 3.0)"),
+        (climbs((4, 3, 2, 2, 2), FIVE), "partly confirmed", "without flattening"),
+        (climbs(NONE, NONE), "not confirmed", "no further stage of the net gives a significant gain"),
     ],
 )
 def test_stages_rise_up_to_about_five(result, verdict, words):
-    told = found_claims.stages(result)
-    assert told.verdict == verdict
-    assert words in told.sentence
+    finding = found_claims.stages(result)
+    assert finding.verdict == verdict
+    assert words in finding.sentence
 
 
 # -- inside ---------------------------------------------------------------------------------------------------------
 
 
 def gradients(every, last, reached=(30.0, 30.0)):
-    """A net's gradients, and its accuracy, with either kind of losses."""
+    """Gradients and accuracy of a net with both kinds of supervision."""
     made = {}
     for name, size, value in zip(("all", "last"), (every, last), reached, strict=True):
         layers = {when: [{"std": size}] for when in ("early", "middle", "late")}
@@ -202,29 +218,29 @@ GONE, THERE = gradients(1.0, 1e-4), gradients(1.0, 0.25)
 @pytest.mark.parametrize(
     ("nets", "verdict", "words"),
     [
-        ((GONE, GONE), "held", "The claim held for the paper's net A and cpm-lite: "),
-        ((GONE, THERE), "held in part", "held for the paper's net A and did not hold for cpm-lite: "),
+        ((GONE, GONE), "confirmed", "The claim is confirmed for the paper's net A and cpm-lite: "),
+        ((GONE, THERE), "partly confirmed", "confirmed for the paper's net A and not confirmed for cpm-lite: "),
         (
             (GONE, THERE),
-            "held in part",
-            "10,000 times as large in the paper's net A and 4.0 times as large in cpm-lite",
+            "partly confirmed",
+            "10,000 times larger in the paper's net A and 4.0 times larger in cpm-lite",
         ),
-        ((THERE, THERE), "did not hold", "Accuracy did not suffer from it here: after 6 epochs"),
-        ((gradients(1.0, 0.0, (40.0, 30.0)), GONE), "held", "Accuracy suffered from it in the paper's net A here: "),
-        ((gradients(1.0, 0.0), GONE), "held", "infinitely many times as large in the paper's net A"),
+        ((THERE, THERE), "not confirmed", "Accuracy does not suffer here: after 6 epochs"),
+        ((gradients(1.0, 0.0, (40.0, 30.0)), GONE), "confirmed", "Accuracy suffers in the paper's net A here: "),
+        ((gradients(1.0, 0.0), GONE), "confirmed", "infinitely many times larger in the paper's net A"),
     ],
 )
 def test_gradients_are_judged_net_by_net(nets, verdict, words):
     result = {"nets": dict(zip(("cvpr", "lite"), nets, strict=True))}
-    told = found_inside.gradient(result)
-    assert told.verdict == verdict
-    assert words in told.sentence
+    finding = found_inside.gradient(result)
+    assert finding.verdict == verdict
+    assert words in finding.sentence
     rows = found_inside.gradient_table(result)[1]
     assert rows[0][:2] == ("the paper's net A", "a loss at every stage")
 
 
 def withheld(others, head):
-    """What elbows and wrists lose without all other parts, and without head and neck, within 1.5 points."""
+    """Losses of elbows and wrists without all other parts, and without head and neck, within 1.5 points."""
     points = {"all but its own": others, "head and neck": head, "shoulders": 0.2, "hips": 0.1}
     rows = [
         {"withheld": name, "points": value, "interval": [value - 1.5, value + 1.5]} for name, value in points.items()
@@ -235,19 +251,29 @@ def withheld(others, head):
 @pytest.mark.parametrize(
     ("forests", "net", "verdict", "words"),
     [
-        ((-6, -4), (-6, -4), "held", "The claim held, in the forests as in the net."),
-        ((-6, -4), (-6, -4), "held", "significant are -4.0 for elbows without head and neck (-5.5 to -2.5) and -4.0"),
-        ((-6, -1), (-6, -1), "held in part", "largest being -1.0 for elbows without head and neck (-2.5 to +0.5)"),
-        ((-6, -1.8), (-6, -1.8), "held in part", "no easy group alone"),  # excludes 0, but not if corrected
-        ((-6, -4), (-1, -1), "held in part", "The claim held in the forests and did not hold in the net."),
-        ((1, 1), (1, 1), "did not hold", "by +1.0 points for elbows (-0.5 to +2.5) and +1.0 points for wrists"),
+        ((-6, -4), (-6, -4), "confirmed", "The claim is confirmed for the forests and the net."),
+        (
+            (-6, -4),
+            (-6, -4),
+            "confirmed",
+            "significant are -4.0 for elbows without head and neck (-5.5 to -2.5) and -4.0",
+        ),
+        ((-6, -1), (-6, -1), "partly confirmed", "largest being -1.0 for elbows without head and neck (-2.5 to +0.5)"),
+        ((-6, -1.8), (-6, -1.8), "partly confirmed", "no easy group alone"),  # excludes 0, but not if corrected
+        (
+            (-6, -4),
+            (-1, -1),
+            "partly confirmed",
+            "The claim is confirmed for the forests and not confirmed for the net.",
+        ),
+        ((1, 1), (1, 1), "not confirmed", "by +1.0 points for elbows (-0.5 to +2.5) and +1.0 points for wrists"),
     ],
 )
 def test_context_from_easy_parts_matters_on_its_own(forests, net, verdict, words):
-    told = found_inside.context({"machines": {"pm": withheld(*forests), "cpm": withheld(*net)}})
-    assert told.verdict == verdict
-    assert words in told.sentence
-    assert "Bonferroni's correction for 16 intervals" in told.sentence
+    finding = found_inside.context({"machines": {"pm": withheld(*forests), "cpm": withheld(*net)}})
+    assert finding.verdict == verdict
+    assert words in finding.sentence
+    assert "Bonferroni's correction for 16 intervals" in finding.sentence
 
 
 # -- answers --------------------------------------------------------------------------------------------------------
@@ -258,15 +284,18 @@ def test_context_from_easy_parts_matters_on_its_own(forests, net, verdict, words
     [
         (
             (2, 5, 9),
-            "They do not cross on these photographs: the net is significantly ahead with every number of people",
+            "The curves do not cross on these photos: the net is significantly ahead with every number of subjects",
         ),
         (
             (-2, None, 9),
-            "They cross on these photographs: the net is significantly ahead with 8,000 people, the forests",
+            "The curves cross on these photos: the net is significantly ahead with 8,000 subjects, the forests",
         ),
-        ((-2, None, 9), "are significantly ahead with 50 people, neither is with 500 people. The net's lead"),
-        ((None, None, None), "They do not cross on these photographs: neither is with every number"),
-        ((-2, -5, -9), "is -2.0 (-3.0 to -1.0) with 50 people and -9.0 (-10.0 to -8.0) with 8,000 people"),
+        (
+            (-2, None, 9),
+            "are significantly ahead with 50 subjects, neither is significantly ahead with 500 subjects. The lead",
+        ),
+        ((None, None, None), "do not cross on these photos: neither is significantly ahead with every number"),
+        ((-2, -5, -9), "is -2.0 (-3.0 to -1.0) with 50 subjects and -9.0 (-10.0 to -8.0) with 8,000 subjects"),
     ],
 )
 def test_where_the_machines_cross(leads, words):
@@ -274,9 +303,9 @@ def test_where_the_machines_cross(leads, words):
     steps = [
         {"people": n, **step("cpm", "pm", lead or 0.1, lead is not None)} for n, lead in zip(sizes, leads, strict=True)
     ]
-    told = found_answers.samples({"sizes": [{"people": size} for size in sizes], "differences": steps})
-    assert told.verdict == "answer"
-    assert words in told.sentence
+    finding = found_answers.samples({"sizes": [{"people": size} for size in sizes], "differences": steps})
+    assert finding.verdict == "answer"
+    assert words in finding.sentence
 
 
 def point(machine, value, ms, stages=1, people=8000, **more):
@@ -288,7 +317,7 @@ def point(machine, value, ms, stages=1, people=8000, **more):
     )
 
 
-def test_the_fronts_are_told_in_words():
+def test_the_fronts_in_words():
     points = [
         point("mean", 5, 0.01),
         point("pm", 20, 2, cpu_minutes=None, peak_mib=None),
@@ -299,18 +328,21 @@ def test_the_fronts_are_told_in_words():
         point("deep-pose", 45, 6),
     ]
     result = {"points": points, "fronts": {"ms": [0, 1, 3, 6, 4], "cpu_minutes": [0, 2, 4], "peak_mib": [0, 4]}}
-    told = found_answers.cost(result)
+    finding = found_answers.cost(result)
     assert (
-        "by time of an image, the forests (1 of 3 stages), the net (1 and 3 of 3 stages) and deep-Pose;"
-        in told.sentence
+        "for time per image: the forests (1 of 3 stages), the net (1 and 3 of 3 stages) and deep-Pose;"
+        in finding.sentence
     )
-    assert "by training time, the forests (500 people) and the net; by memory in training, the net." in told.sentence
     assert (
-        "The most accurate, the net with 3 stages, reaches 50.0 (49.0 to 51.0) at PCK@0.2 and takes 7 ms"
-        in told.sentence
+        "for training time: the forests (500 subjects) and the net; for memory in training: the net."
+        in finding.sentence
     )
-    assert "forests on 2 of 3 fronts" in told.short
-    assert "mediapipe" not in told.sentence.lower()
+    assert (
+        "The most accurate, the net with 3 stages, reaches 50.0 (49.0 to 51.0) at PCK@0.2 and needs 7 ms"
+        in finding.sentence
+    )
+    assert "forests on 2 of 3 fronts" in finding.short
+    assert "mediapipe" not in finding.sentence.lower()
     rows = found_answers.cost_table(result)[1]
     assert rows[0][-3:] == ("7 *", "20 *", "300 *")
     assert rows[-1][0] == "Mean"
@@ -325,12 +357,12 @@ def test_a_machine_is_behind_where_intervals_do_not_overlap():
         "clean": {"pm": figures(40.0), "cpm": figures(50.0)},
         "disturbances": {"blur": [row(1.5, 30.0, 29.5), row(3, 30.0, 20.0)], "jpeg": [row(20, 30.0, 40.0)]},
     }
-    told = found_answers.robustness(result)
+    finding = found_answers.robustness(result)
     assert (
-        "Averaged over 3 disturbances, 2 kinds at the severities chosen here, the net keeps 60 % of its"
-        in told.sentence
+        "Averaged over 3 disturbances (2 kinds at the severities chosen here), the net keeps 60 % of its"
+        in finding.sentence
     )
-    assert "ahead in 1 of them and behind in 1 (blur, sigma 3 px, 20.0 (19.0 to 21.0) against 30.0" in told.sentence
-    assert told.sentence.endswith("in the other 1 they overlap.")
+    assert "ahead in 1 of them and behind in 1 (blur, sigma 3 px, 20.0 (19.0 to 21.0) against 30.0" in finding.sentence
+    assert finding.sentence.endswith("in the other 1, the intervals overlap.")
     result["disturbances"]["jpeg"].append(row(5, 20.0, 10.0))
     assert "JPEG quality 5" in found_answers.robustness(result).sentence

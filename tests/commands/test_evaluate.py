@@ -10,7 +10,7 @@ POSES = np.random.default_rng(0).uniform(1, 100, (20, 14, 2))
 
 @pytest.fixture
 def files(tmp_path):
-    """Arguments that name predictions a pixel or so off, and their truth."""
+    """Arguments with predictions that are one pixel off, and their ground truth."""
     np.savez(tmp_path / "p.npz", pred=POSES.transpose(2, 1, 0) + 1, other=POSES.transpose(1, 2, 0))
     np.savez(tmp_path / "t.npz", joints=POSES)
     return [
@@ -47,7 +47,7 @@ def test_origins_and_variable(files, capsys):
     arguments = [*files, "--protocol", "lsp-pc"]
     assert main([*arguments, "--predictions-origin", "1", "--truth-origin", "0"]) == 0
     out = capsys.readouterr().out
-    assert "moved by -1 px" in out
+    assert "shifted by -1 px" in out
     assert out.splitlines()[2].split()[:2] == ["AUC", "0..0.2"]
     assert "100.00" in out.splitlines()[2]
     assert main([*arguments, "--variable", "other"]) == 0
@@ -75,7 +75,7 @@ def test_coco(tmp_path, capsys):
     [
         (["--protocol", "mpii"], "no array of people x 16 parts"),
         (["--protocol", "lsp-pc", "--variable", "none"], "no variable 'none'"),
-        (["--protocol", "lsp-pc", "--view", "observer"], "is person-centric"),
+        (["--protocol", "lsp-pc", "--side-convention", "observer"], "is person-centric"),
         (["--protocol", "lsp-pc", "--predictions", "none.mat"], "no file none.mat"),
         (["--protocol", "lsp-pc", "--output", "nowhere/x.json"], "no folder nowhere"),
         (["--protocol", "coco"], "reads COCO's JSON"),

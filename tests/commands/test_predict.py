@@ -13,14 +13,15 @@ from posemachines.commands import COMMANDS, files
 from posemachines.commands import predict as command
 from posemachines.geometry import read_photo
 from posemachines.testing import SKELETON, make_dots
-from tests.inference.test_photos import HEIGHT, JOINTS, WIDTH, Spotter, dotted, far
+from tests.inference.test_photos import Spotter, far
+from tests.toys import HEIGHT, JOINTS, WIDTH, dotted
 
 BOX = "65,45,85,90"
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The current folder, with photo.png in it."""
+    """A temporary working directory that contains photo.png."""
     monkeypatch.chdir(tmp_path)
     files.write_picture(tmp_path / "photo.png", dotted())
     return tmp_path
@@ -28,7 +29,7 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def spotter(monkeypatch):
-    """The machine that every name stands for."""
+    """The machine that is found under every name."""
     machine = Spotter()
     monkeypatch.setattr(command, "find_machine", lambda name, kind: machine)
     return machine
@@ -36,22 +37,22 @@ def spotter(monkeypatch):
 
 @pytest.fixture(scope="module")
 def machine_file(tmp_path_factory):
-    """The file of a tiny machine of two stages."""
+    """File of a tiny machine with two stages."""
     images, joints = make_dots(40, grid=(8, 8))
-    stage = ForestStage(n_rounds=2, min_samples_leaf=4, n_jobs=1)
+    stage = ForestStage(n_rounds=2, min_samples_leaf=4)
     path = tmp_path_factory.mktemp("machine") / "tiny.npz"
-    PoseMachine(2, stage=stage, skeleton=SKELETON, random_state=0).fit(images, joints).save(path)
+    PoseMachine(2, stage=stage, n_jobs=1, skeleton=SKELETON, random_state=0).fit(images, joints).save(path)
     return path
 
 
 def table(text):
-    """Name, x, y and belief of every line of a table, heads left out."""
+    """Name, x, y and belief in every row of a table, without the headings."""
     lines = [line.rsplit(maxsplit=3) for line in text.splitlines() if line]
     return [(name, x, y, belief) for name, x, y, belief in lines if belief != "belief"]
 
 
 def one_error(capsys, arguments):
-    """The line that tells of an error."""
+    """The line that reports an error."""
     assert main(arguments) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -71,7 +72,7 @@ def test_table_and_drawing(folder, spotter, capsys):
     assert [name for name, *_ in rows] == list(SKELETON.parts)
     assert far(np.array([[x, y] for _, x, y, _ in rows], float)) < 1
     assert all(0.8 < float(belief) <= 1 for *_, belief in rows)
-    assert len({len(line) for line in out.splitlines()}) == 1  # as wide as each other
+    assert len({len(line) for line in out.splitlines()}) == 1  # of equal width
     assert err == "wrote photo_pose.png\n"
     assert sorted(path.name for path in folder.iterdir()) == ["photo.png", "photo_pose.png"]
     assert (folder / "photo.png").read_bytes() == before
@@ -146,7 +147,7 @@ def test_beliefs_of_every_stage(folder, spotter):
     assert heights["two"] == 2 * heights["all"]
 
 
-def test_an_older_drawing_is_replaced_whole_or_not_at_all(folder, spotter, monkeypatch, capsys):
+def test_an_older_drawing_is_replaced_completely_or_not_at_all(folder, spotter, monkeypatch, capsys):
     (folder / "photo_pose.png").write_text("older")
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
     assert "disk full" in one_error(capsys, ["predict", "photo.png"])
@@ -187,7 +188,7 @@ def test_nothing_overwrites_what_is_read(folder, machine_file, capsys):
 
 
 class Shipped:
-    """A kind of machine of which these ones ship."""
+    """A kind of machine that is shipped under these names."""
 
     def __init__(self, *names):
         self.names = names
@@ -198,7 +199,7 @@ class Shipped:
         return self, name
 
 
-def test_the_net_is_taken_where_there_is_one(monkeypatch, capsys):
+def test_the_net_is_preferred(monkeypatch, capsys):
     net, forests = Shipped("both"), Shipped("both", "forests only")
     monkeypatch.setattr(posemachines, "ConvPoseMachine", net, raising=False)
     monkeypatch.setattr(posemachines, "PoseMachine", forests, raising=False)
@@ -207,12 +208,12 @@ def test_the_net_is_taken_where_there_is_one(monkeypatch, capsys):
     assert files.find_machine("both", "forest") == (forests, "both")
     assert capsys.readouterr().err == ""
     assert files.find_machine("forests only", None) == (forests, "forests only")
-    assert "going on with the forests" in capsys.readouterr().err
+    assert "using the forests instead" in capsys.readouterr().err
     with pytest.raises(ValueError, match="no trained machine"):
         files.find_machine("forests only", "conv")
     with pytest.raises(ValueError, match="no trained machine is called 'neither'"):
         files.find_machine("neither", None)
-    assert capsys.readouterr().err == ""  # nothing to go on with
+    assert capsys.readouterr().err == ""  # there are no forests either
 
 
 def test_the_forests_that_ship(folder, capsys):
@@ -229,7 +230,7 @@ def test_the_forests_that_ship(folder, capsys):
     ("arguments", "message"),
     [
         (["none.png"], "no photo at none.png"),
-        (["broken.png"], "not a readable picture"),
+        (["broken.png"], "broken.png is not a readable"),
         (["photo.png", "--box", "260,0,20,20"], "box 260,0,20,20 lies outside the photo of 260 x 170 px"),
         (["photo.png", "--box", BOX, "--box=-50,0,50,20"], "box -50,0,50,20 lies outside"),
         (["photo.png", "-o", "nowhere/x.png"], "no folder nowhere for x.png"),
@@ -238,7 +239,7 @@ def test_the_forests_that_ship(folder, capsys):
         (["photo.png", "--machine", "none.npz"], "no machine at none.npz"),
         (["photo.png", "--machine", "nowhere/none"], "no machine at nowhere/none"),
         (["photo.png", "--machine", "photo.png"], "not a machine's file"),
-        (["photo.png", "--machine", "lspets", "--kind", "forest"], "no trained PoseMachine is called 'lspets'"),
+        (["photo.png", "--machine", "lspets", "--kind", "forest"], "no trained PoseMachine"),
         (["photo.png", "--kind", "forest", "--stage", "9"], "--stage 9: the machine has stages 1 to 3"),
         (["photo.png", "--kind", "forest", "--threshold", "nan"], "threshold is a belief"),
     ],
@@ -272,7 +273,7 @@ def test_wrong_options_show_the_usage(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-def test_help_tells_every_option(capsys):
+def test_help_lists_every_option(capsys):
     for arguments in (["--help"], ["predict", "--help"], ["--version"]):
         with pytest.raises(SystemExit) as exit_:
             main(arguments)
@@ -308,3 +309,9 @@ def test_pictures_keep_their_colours(tmp_path):
     files.write_picture(tmp_path / "red.PNG", picture)
     np.testing.assert_array_equal(read_photo(tmp_path / "red.PNG"), picture)
     assert cv2.imread(str(tmp_path / "red.PNG"))[0, 0].tolist() == [0, 0, 200]
+
+
+def test_published_procedure(folder, spotter, capsys):
+    assert main(["predict", "photo.png", "--box", BOX, "--protocol", "cpm2016"]) == 0
+    assert far(np.array([[x, y] for _, x, y, _ in table(capsys.readouterr().out)], float)) < 1.5
+    assert sum(shape[0] for *_, shape in spotter.asked) == 7, "seven scales"

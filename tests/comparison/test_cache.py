@@ -1,12 +1,21 @@
-"""Trained machines that the scripts share."""
+"""The cache of trained machines."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from baselines import MeanPose
-from posemachines import ConvPoseMachine, ConvStage, ForestStage, PoseMachine
+from posemachines import (
+    ConvPoseMachine,
+    ConvStage,
+    ForestStage,
+    JointTraining,
+    PoseMachine,
+    SequentialMachine,
+    StackedTraining,
+)
 from posemachines.comparison.cache import train, where
 from posemachines.datasets import Crops
 from posemachines.skeleton import get_skeleton
@@ -20,16 +29,23 @@ def people():
 
 
 def forests(**changes):
-    settings = {"n_rounds": 2, "max_depth": 2, "n_jobs": 1} | changes
-    return PoseMachine(2, stage=ForestStage(**settings), skeleton=SKELETON, random_state=0)
+    settings = {"n_rounds": 2, "max_depth": 2, "n_jobs": 1, "skeleton": SKELETON, "random_state": 0}
+    return PoseMachine(2, **settings | changes)
 
 
 def net(**changes):
-    settings = {"epochs": 1, "feature_width": 8, "stem_width": 8, "device": "cpu", "n_jobs": 1} | changes
-    return ConvPoseMachine(2, stage=ConvStage(**settings), skeleton=SKELETON, random_state=0)
+    stage = ConvStage(feature_width=8, stem_width=8)
+    settings = {"epochs": 1, "device": "cpu", "n_jobs": 1, "skeleton": SKELETON, "random_state": 0}
+    return ConvPoseMachine(2, stage=stage, **settings | changes)
 
 
-@pytest.mark.parametrize("make", [forests, net, lambda: MeanPose(skeleton=SKELETON)])
+def hybrid():
+    training = StackedTraining(net=JointTraining(epochs=1))
+    stages = [ForestStage(n_rounds=2, max_depth=2), ConvStage(feature_width=8, stem_width=8)]
+    return SequentialMachine(stages, training=training, device="cpu", n_jobs=1, skeleton=SKELETON, random_state=0)
+
+
+@pytest.mark.parametrize("make", [forests, net, hybrid, lambda: MeanPose(skeleton=SKELETON)])
 def test_what_was_trained_is_read(make, people, tmp_path, monkeypatch):
     first = train(make(), people, name="one", folder=tmp_path)
     monkeypatch.setattr(type(make()), "fit", None)
@@ -44,7 +60,7 @@ def test_what_was_trained_is_read(make, people, tmp_path, monkeypatch):
 def test_record(people, tmp_path):
     record = train(net(), people, name="net", folder=tmp_path).record
     assert record["people"] == 8
-    assert record["settings"]["stage"]["epochs"] == 1
+    assert record["settings"]["epochs"] == 1
     assert record["cost"]["seconds"] > 0
     assert record["cost"]["cpu_seconds"] > 0
     assert len(record["history"]) == 1
@@ -54,16 +70,32 @@ def test_record(people, tmp_path):
 def test_what_matters_makes_another_file(people, tmp_path):
     plain = where(forests(), people, name="a", folder=tmp_path)
     assert where(forests(n_rounds=3), people, name="a", folder=tmp_path) != plain
-    assert where(forests(), Crops(people.X[:7], people.y[:7], None), name="a", folder=tmp_path) != plain
+    assert where(forests(), people[:7], name="a", folder=tmp_path) != plain
     assert where(forests(n_jobs=2), people, name="a", folder=tmp_path) == plain
     assert where(forests().set_params(flip=True), people, name="a", folder=tmp_path) == plain
 
 
-def test_settings_of_prediction_are_those_asked_for(people, tmp_path):
+def test_a_machine_that_is_read_keeps_its_own_parameters(people, tmp_path):
     train(forests(), people, name="a", folder=tmp_path)
-    again = train(forests().set_params(scales=(1.0, 1.5), batch_size=3), people, name="a", folder=tmp_path).machine
-    assert again.scales == (1.0, 1.5)
-    assert again.batch_size == 3
+    machine = forests(tta_scales=(1.0, 1.5), predict_batch_size=3, n_jobs=2)
+    assert train(machine, people, name="a", folder=tmp_path).machine is machine
+    assert (machine.tta_scales, machine.predict_batch_size, machine.n_jobs) == ((1.0, 1.5), 3, 2)
+    assert machine.predict(people.X).shape == (8, 3, 2)
+
+
+@pytest.mark.parametrize("make", [forests, net, hybrid])
+def test_training_leaves_the_parameters_unchanged(make, people, tmp_path):
+    machine = make()
+    before = {name: repr(value) for name, value in machine.get_params(deep=False).items()}
+    train(machine, people, name="a", folder=tmp_path)
+    assert {name: repr(value) for name, value in machine.get_params(deep=False).items()} == before
+
+
+def test_the_skeleton_of_the_crops_counts(people, tmp_path):
+    named = replace(people, skeleton=SKELETON)
+    assert where(forests(skeleton=None), named, name="a") == where(forests(), named, name="a")
+    assert where(forests(skeleton=None), people, name="a") != where(forests(), people, name="a")
+    assert train(forests(skeleton=None), named, name="a", folder=tmp_path).machine.skeleton_ == SKELETON
 
 
 def test_fresh_trains_anew(people, tmp_path):
@@ -72,7 +104,7 @@ def test_fresh_trains_anew(people, tmp_path):
     assert train(forests(), people, name="a", folder=tmp_path, fresh=True).record["people"] == 8
 
 
-def test_a_training_that_was_broken_off_goes_on(people, tmp_path, monkeypatch):
+def test_interrupted_training_resumes(people, tmp_path, monkeypatch):
     fit, calls = ForestStage._fit, []
 
     def breaks(self, *given):

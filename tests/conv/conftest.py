@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tests.conv.conv_toys import draw_dots
+from tests.toys import draw_dots
 
 
 @pytest.fixture(autouse=True)

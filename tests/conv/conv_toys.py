@@ -6,8 +6,6 @@ stage, the strategy with its augmentation, and the runtime.
 
 from dataclasses import fields
 
-import numpy as np
-
 from posemachines.conv import Augmentation, ConvPoseMachine, ConvStage, JointTraining
 from posemachines.skeleton import Skeleton
 from posemachines.stage import Runtime
@@ -74,15 +72,3 @@ def tiny_machine(n_stages=2, *, training="joint", **settings):
     network, own = _sort(settings, set(ConvStage().get_params()) - machine, machine)
     own = {"skeleton": DOTS, "random_state": 0} | RUNTIME | (TRAINING if isinstance(training, str) else {}) | own
     return ConvPoseMachine(n_stages, stage=tiny_stage(**network), training=training, **own)
-
-
-def draw_dots(n, *, height=20, width=28, seed=0):
-    """Images with a red, a green and a blue dot on grey, and the joints at the dots."""
-    rng = np.random.default_rng(seed)
-    joints = np.ones((n, 3, 3), np.float32)
-    joints[..., 0] = rng.uniform(3, width - 4, (n, 3))
-    joints[..., 1] = rng.uniform(3, height - 4, (n, 3))
-    rows, columns = np.mgrid[:height, :width]
-    distance = (columns - joints[..., 0, None, None]) ** 2 + (rows - joints[..., 1, None, None]) ** 2
-    images = 128 + 120 * np.moveaxis(np.exp(-distance / 8), 1, -1)
-    return images.round().astype(np.uint8), joints

@@ -9,7 +9,8 @@ import torch
 from posemachines import ConvPoseMachine, load
 from posemachines.conv import build_network
 from posemachines.skeleton import CPM, Skeleton
-from tests.conv.conv_toys import draw_dots, tiny_machine
+from tests.conv.conv_toys import tiny_machine
+from tests.toys import draw_dots
 
 
 @pytest.fixture(scope="module")

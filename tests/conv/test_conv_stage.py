@@ -11,7 +11,8 @@ from posemachines.conv import ConvStage, JointTraining, StagewiseTraining
 from posemachines.skeleton import Skeleton
 from posemachines.stage import Stage
 from posemachines.training import StackedTraining
-from tests.conv.conv_toys import DOTS, draw_dots, fit_alone, tiny_runtime, tiny_stage, tiny_training, train
+from tests.conv.conv_toys import DOTS, fit_alone, tiny_runtime, tiny_stage, tiny_training, train
+from tests.toys import draw_dots
 
 LEARNS = {"epochs": 30, "learning_rate": 5e-3, "rotation": 10.0, "colour": 0.0, "sigma": 4.0}
 UNPAIRED = Skeleton("dots", ("red", "green", "blue"))

@@ -13,7 +13,8 @@ from posemachines.conv import Augmentation, JointTraining, StagewiseTraining, re
 from posemachines.conv.trainer import settings as trainer_settings
 from posemachines.conv.trainer.loop import TrainingRun
 from posemachines.skeleton import Skeleton
-from tests.conv.conv_toys import DOTS, draw_dots, tiny_machine, tiny_stage, tiny_training
+from tests.conv.conv_toys import DOTS, tiny_machine, tiny_stage, tiny_training
+from tests.toys import draw_dots
 
 
 class OwnStrategy:

@@ -12,7 +12,8 @@ from posemachines.conv.networks.network import assemble
 from posemachines.conv.trainer.batches import TrainingData
 from posemachines.conv.trainer.loop import Phase, TrainingRun
 from posemachines.conv.trainer.targets import belief_loss, gaussian_targets
-from tests.conv.conv_toys import DOTS, draw_dots, fit_alone, split, train
+from tests.conv.conv_toys import DOTS, fit_alone, split, train
+from tests.toys import draw_dots
 
 ROOT = Path(__file__).parents[2]
 EXACT = {"precision": "float32", "optimiser": "sgd", "learning_rate": 1e-3}  # AdamW amplifies rounding errors
@@ -239,7 +240,8 @@ KILLED = """
 import sys
 import torch
 from posemachines.conv import StagewiseTraining
-from tests.conv.conv_toys import draw_dots, tiny_machine, tiny_training
+from tests.conv.conv_toys import tiny_machine, tiny_training
+from tests.toys import draw_dots
 torch.set_num_threads(1)
 folder, killed = sys.argv[1], len(sys.argv) > 2
 settings = {"checkpoint": f"{folder}/training.pt", "checkpoint_minutes": 0.001} if killed else {}
@@ -281,7 +283,8 @@ import sys
 import torch
 from posemachines.conv import StagewiseTraining
 from posemachines.conv.trainer.distributed import join_world
-from tests.conv.conv_toys import draw_dots, tiny_machine, tiny_training
+from tests.conv.conv_toys import tiny_machine, tiny_training
+from tests.toys import draw_dots
 from tests.conv.test_loop import EXACT
 torch.set_num_threads(1)
 images, joints = draw_dots(44)

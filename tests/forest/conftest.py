@@ -2,7 +2,9 @@
 
 import pytest
 
-from .dots import BODY, N_PEOPLE, make_beliefs, make_pictures, small
+from tests.toys import make_pictures
+
+from .dots import BODY, N_PEOPLE, make_beliefs, small
 
 
 @pytest.fixture(scope="session")

@@ -23,26 +23,12 @@ BODY = Skeleton(
 ENDS = {1: [4], 2: [4, 7], 3: [4, 7, 9]}  # one past the last map of each level of the body
 IMAGE_TAPS = [13 * (5**2 + 7**2 + 7**2), 13 * (9**2 + 7**2), 13 * (9**2 + 9**2)]  # of each level
 PATCH, OFFSETS, POSITION = 11**2, 2 * 3, 2  # taps: a previous map, a previous foreground map, a cell
-_COLOURS = (220, 40, 40), (40, 200, 40), (40, 40, 230)
 
 LEARNERS = pytest.mark.parametrize(
     ("boosting", "learner"),
     [(True, "histogram"), (True, "scikit-learn"), (False, "histogram"), (False, "scikit-learn")],
 )
 slow_as_python = pytest.mark.skipif(config.DISABLE_JIT, reason="trains for long where kernels are plain Python")
-
-
-def make_pictures(n, seed=0):
-    """Pictures (n, 16, 28, 3) of a red, a green and a blue dot on grey noise, and where they are."""
-    rng = np.random.default_rng(seed)
-    images = rng.integers(90, 110, (n, 16, 28, 3)).astype(np.uint8)
-    joints = np.ones((n, 3, 3), np.float32)
-    for person in range(n):
-        for part, cell in enumerate(rng.choice(28, 3, replace=False)):
-            row, column = np.divmod(cell, 7) * np.array(4)
-            images[person, row : row + 4, column : column + 4] = _COLOURS[part]
-            joints[person, part, :2] = column + 1.5, row + 1.5
-    return images, joints
 
 
 def make_beliefs(n, n_maps, seed=1):

@@ -7,8 +7,9 @@ from sklearn.base import clone
 from posemachines.beliefs import decode
 from posemachines.forest import samples
 from posemachines.forest.level import LevelTraining
+from tests.toys import make_pictures
 
-from .dots import BODY, ENDS, GRID, LEARNERS, N_PEOPLE, make_pictures, slow_as_python, small
+from .dots import BODY, ENDS, GRID, LEARNERS, N_PEOPLE, slow_as_python, small
 
 
 def found_share(beliefs, joints):

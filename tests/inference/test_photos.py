@@ -18,20 +18,7 @@ from posemachines.inference import (
 from posemachines.skeleton import Skeleton
 from posemachines.testing import SKELETON, make_dots
 from tests.test_stage import ColourStage
-
-GREEN, RED = (40, 220, 60), (230, 40, 40)
-HEIGHT, WIDTH = 170, 260
-JOINTS = np.array([[82.3, 61.0], [131.4, 66.7], [104.8, 118.2]])  # right, left, middle; the person's right is seen left
-
-
-def dotted(joints=JOINTS, *, shape=(HEIGHT, WIDTH), radius=6.0):
-    """A photo of a person of dots: two green ones, whose sides only their places tell, and a red one."""
-    photo = np.full((*shape, 3), 120, np.float32)
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    for (x, y), colour in zip(joints, (GREEN, GREEN, RED), strict=True):
-        share = np.clip(radius + 0.5 - np.hypot(columns - x, rows - y), 0, 1)[..., None]
-        photo = photo * (1 - share) + np.array(colour) * share
-    return photo.round().astype(np.uint8)
+from tests.toys import HEIGHT, JOINTS, WIDTH, dotted
 
 
 class Spotter:

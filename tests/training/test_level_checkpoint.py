@@ -5,8 +5,9 @@ from sklearn.exceptions import NotFittedError
 from posemachines.forest.level import LevelTraining
 from posemachines.skeleton import Skeleton
 from posemachines.training.checkpoints import LevelCheckpoint
+from tests.toys import make_pictures
 
-from ..forest.dots import BODY, make_beliefs, make_pictures, small
+from ..forest.dots import BODY, make_beliefs, small
 
 DATA = np.arange(6.0).reshape(2, 3), None, np.arange(3)
 
