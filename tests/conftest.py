@@ -12,7 +12,7 @@ from posemachines.testing import SKELETON, make_dots
 
 
 def pytest_addoption(parser):
-    parser.addoption("--slow", action="store_true", help="run the tests that need minutes, too")
+    parser.addoption("--slow", action="store_true", help="also run the tests that take minutes")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -20,12 +20,12 @@ def pytest_collection_modifyitems(config, items):
         return
     for item in items:
         if "slow" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="needs minutes; give --slow"))
+            item.add_marker(pytest.mark.skip(reason="takes minutes; run with --slow"))
 
 
 @pytest.fixture(scope="session")
 def lspet_root() -> Path:
-    """Folder of the photographs; skips where there is none."""
+    """Folder of the photographs; skips the test if there is none."""
     places = [os.environ.get("POSEMACHINES_DATA"), Path(__file__).parents[2] / "shared" / "data"]
     for place in places:
         if place and (Path(place) / "lspet" / "joints.mat").is_file():
@@ -35,7 +35,7 @@ def lspet_root() -> Path:
 
 @pytest.fixture(scope="session")
 def dots():
-    """(images, joints, skeleton) of forty people of three coloured dots; grid 5 x 7."""
+    """(images, joints, skeleton) of forty subjects of three coloured dots; grid 5 x 7."""
     images, joints = make_dots(40)
     return images, joints, SKELETON
 

@@ -99,12 +99,12 @@ def test_shared_features_are_computed_once(fitted, dots, monkeypatch):
 def test_stages_are_lazy_within_a_batch(fitted, dots, monkeypatch):
     images, _, _ = dots
     machine = fitted["pm"]
-    monkeypatch.setattr(machine.stages_[1], "_predict", lambda *_: pytest.fail("stage 2 was not asked for"))
+    monkeypatch.setattr(machine.stages_[1], "_predict", lambda *_: pytest.fail("stage 2 was not requested"))
     next(machine.staged_beliefs(images[:2]))
 
 
-def test_the_last_stage_profits_from_the_first(dots):
-    """A second stage that can only see beliefs still finds the dots, so beliefs are passed on."""
+def test_beliefs_are_passed_on(dots):
+    """A second stage that reads only beliefs still finds the dots, so beliefs are passed on."""
     images, joints, skeleton = dots
     machine = SequentialMachine([ColourStage(), ColourStage(trust=1.0)], skeleton=skeleton).fit(images, joints)
     first, second = machine.staged_beliefs(images)
@@ -255,8 +255,8 @@ def test_predicting_before_fit(dots):
 
 
 @pytest.mark.parametrize("name", ["pm", "cpm"])
-def test_scales_are_averaged_on_the_crop_s_own_grid(name, fitted, dots):
-    """One scale alone is the plain machine; several are the mean of each."""
+def test_scales_are_averaged_on_the_grid_of_the_crop(name, fitted, dots):
+    """The scale 1 gives the plain machine; several scales give their mean."""
     images = dots[0][:5]
     machine = copy.copy(fitted[name])
     plain = machine.predict_beliefs(images)
@@ -278,7 +278,7 @@ def test_bad_scales(fitted, dots, scales):
         machine.predict(dots[0][:2])
 
 
-def test_composites_are_shown_when_asked_for(dots):
+def test_composites_are_returned_on_request(dots):
     images, joints, skeleton = dots
     levels = Skeleton("levels", skeleton.parts, pairs=skeleton.pairs, levels=(((0, 2), (1, 2)), ((0, 1, 2),)))
     machine = PoseMachine(2, stage=FOREST, skeleton=levels, random_state=0).fit(images, joints)
@@ -306,7 +306,7 @@ def test_the_shipped_machines_predict(kind, side, megabytes, tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "copy.npz").predict(people.crops(side).X), joints)
 
 
-def test_the_shipped_machines_find_more_joints_stage_by_stage(lspet_root):
+def test_later_stages_of_the_shipped_machines_are_better(lspet_root):
     people = load_lspet(lspet_root)[8000:8120]
     found = {}
     for kind, side in ((PoseMachine, 128), (ConvPoseMachine, 160)):
@@ -325,6 +325,6 @@ def test_the_shipped_machines_find_more_joints_stage_by_stage(lspet_root):
 
 
 @pytest.mark.parametrize("name", ["elephants", "../pm_lspet", ""])
-def test_a_machine_that_does_not_ship(name):
+def test_a_pretrained_machine_that_does_not_exist(name):
     with pytest.raises(ValueError, match=r"no trained PoseMachine named .* available: lspet"):
         PoseMachine.from_pretrained(name)

@@ -1,4 +1,4 @@
-"""The contract of a stage, for every stage there is and for one that somebody else writes."""
+"""The contract of a stage, for the stages of the library and a third party's."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from posemachines.testing import check_stage, stage_checks
 
 
 class ColourStage(Stage):
-    """Somebody else's stage: the belief in a part falls with the distance of the colour from the part's own."""
+    """A third party's stage: the belief in a part decreases with the distance from the colour of the part."""
 
     def __init__(self, stride=4, sharpness=0.02, trust=0.5):
         self.stride = stride
@@ -31,7 +31,7 @@ class ColourStage(Stage):
 
 
 class QuickNet(ConvStage):
-    """A net that is trained for one pass where nothing else is said."""
+    """A net that is trained for one epoch by default."""
 
     default_training = JointTraining(epochs=1)
     runtime = Runtime(device="cpu")
@@ -55,11 +55,11 @@ def test_third_party_stage_runs_in_a_machine(dots):
     images, joints, skeleton = dots
     machine = SequentialMachine([ColourStage(), ColourStage(trust=0.3)], skeleton=skeleton).fit(images, joints)
     error = np.linalg.norm(machine.predict(images) - joints[..., :2], axis=-1)[joints[..., 2] > 0]
-    assert np.median(error) < 4, "most dots are found to a cell"
+    assert np.median(error) < 4, "most dots are found within a cell"
 
 
 class Broken(ColourStage):
-    """Keeps every rule; each of the subclasses below breaks one."""
+    """Keeps every rule; each subclass below breaks one."""
 
 
 class ChangesInput(Broken):

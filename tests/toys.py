@@ -5,7 +5,7 @@ import numpy as np
 
 from posemachines.skeleton import Skeleton
 
-# -- coloured cells, on which a forest learns from few pictures ---------------------------------------------------------
+# -- coloured cells, on which a forest learns from few pictures --
 
 _COLOURS = (220, 40, 40), (40, 200, 40), (40, 40, 230)
 
@@ -23,7 +23,7 @@ def make_pictures(n, seed=0):
     return images, joints
 
 
-# -- blurred dots, on which a small net learns in seconds ---------------------------------------------------------------
+# -- blurred dots, on which a small net learns in seconds --
 
 
 def draw_dots(n, *, height=20, width=28, seed=0):
@@ -38,7 +38,7 @@ def draw_dots(n, *, height=20, width=28, seed=0):
     return images.round().astype(np.uint8), joints
 
 
-# -- a photo of a subject of dots ---------------------------------------------------------------------------------------
+# -- a photo of a subject of dots --
 
 GREEN, RED = (40, 220, 60), (230, 40, 40)
 HEIGHT, WIDTH = 170, 260
@@ -55,7 +55,7 @@ def dotted(joints=JOINTS, *, shape=(HEIGHT, WIDTH), radius=6.0):
     return photo.round().astype(np.uint8)
 
 
-# -- triangles that move and rotate as a whole, for methods that see the whole crop --------------------------------------
+# -- triangles that move and rotate as a whole, for methods that see the whole crop --
 
 SHAPE = np.array([[-12.0, 9.0], [13.0, 7.0], [2.0, -14.0]])  # a triangle around its centre, in pixels
 TRIANGLE = Skeleton("triangle", ("left", "right", "top"))

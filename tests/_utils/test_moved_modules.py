@@ -18,7 +18,7 @@ def test_old_modules_are_found_with_a_warning(old):
 
 def test_names_of_old_modules_can_be_imported():
     sys.modules.pop("posemachines.crops", None)
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="has moved to posemachines.geometry"):
         from posemachines.crops import to_crop
     assert to_crop is posemachines.geometry.to_crop
 

@@ -6,17 +6,17 @@ from posemachines.training.checkpoints import read_arrays, write_arrays
 from tests.test_stage import ColourStage
 
 
-class BreaksOff(ColourStage):
-    """Trains `left` times and then no more."""
+class Interrupted(ColourStage):
+    """Can be trained `left` times and is then interrupted."""
 
     left = 0
     fits = 0
 
     def _fit(self, images, previous, joints):
-        if BreaksOff.left == 0:
+        if Interrupted.left == 0:
             raise KeyboardInterrupt
-        BreaksOff.left -= 1
-        BreaksOff.fits += 1
+        Interrupted.left -= 1
+        Interrupted.fits += 1
         super()._fit(images, previous, joints)
 
 
@@ -26,30 +26,30 @@ def machine(dots, tmp_path):
 
     def make(**options):
         training = StackedTraining(checkpoint=tmp_path / "kept", **options)
-        return SequentialMachine([BreaksOff(), BreaksOff()], skeleton=skeleton, training=training, random_state=0)
+        return SequentialMachine([Interrupted(), Interrupted()], skeleton=skeleton, training=training, random_state=0)
 
-    BreaksOff.left, BreaksOff.fits = 99, 0
+    Interrupted.left, Interrupted.fits = 99, 0
     return make
 
 
 @pytest.mark.parametrize("done", [1, 2, 3])
-def test_a_training_that_was_broken_off_goes_on_to_the_same_machine(dots, machine, tmp_path, done):
+def test_interrupted_training_resumes_to_the_same_machine(dots, machine, tmp_path, done):
     images, joints, skeleton = dots
-    whole = SequentialMachine([BreaksOff(), BreaksOff()], skeleton=skeleton, random_state=0).fit(images, joints)
-    BreaksOff.left, BreaksOff.fits = done, 0
+    whole = SequentialMachine([Interrupted(), Interrupted()], skeleton=skeleton, random_state=0).fit(images, joints)
+    Interrupted.left, Interrupted.fits = done, 0
     with pytest.raises(KeyboardInterrupt):
         machine().fit(images, joints)
     assert len([*(tmp_path / "kept").iterdir()]) == done
-    BreaksOff.left = 99
+    Interrupted.left = 99
     resumed = machine().fit(images, joints)
-    assert BreaksOff.fits == 4, "two copies, two stages, none of them twice"
+    assert Interrupted.fits == 4, "two copies, two stages, none of them twice"
     np.testing.assert_array_equal(resumed.predict_beliefs(images), whole.predict_beliefs(images))
 
 
 def test_a_finished_training_is_not_repeated(dots, machine):
     images, joints, _ = dots
     first = machine().fit(images, joints)
-    BreaksOff.left = 0
+    Interrupted.left = 0
     np.testing.assert_array_equal(machine().fit(images, joints).predict(images), first.predict(images))
 
 

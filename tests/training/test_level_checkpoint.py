@@ -12,7 +12,7 @@ from ..forest.dots import BODY, make_beliefs, small
 DATA = np.arange(6.0).reshape(2, 3), None, np.arange(3)
 
 
-class BrokenOff(Exception):
+class Interrupted(Exception):
     pass
 
 
@@ -28,26 +28,26 @@ def people():
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Numbers of the levels that were trained; training breaks off before the one in ``trained.end``."""
+    """Numbers of the trained levels; training is interrupted before the one in ``trained.end``."""
 
     class Trained(list):
         end = None
 
     levels, fit = Trained(), LevelTraining.fit
 
-    def fit_or_break(self, level, *arguments):
+    def fit_or_interrupt(self, level, *arguments):
         if level == levels.end:
-            raise BrokenOff
+            raise Interrupted
         levels.append(level)
         return fit(self, level, *arguments)
 
-    monkeypatch.setattr(LevelTraining, "fit", fit_or_break)
+    monkeypatch.setattr(LevelTraining, "fit", fit_or_interrupt)
     return levels
 
 
-def break_off(trained, stage, *data, path=None, before=2):
+def interrupt(trained, stage, *data, path=None, before=2):
     trained.end = before
-    with pytest.raises(BrokenOff):
+    with pytest.raises(Interrupted):
         stage.fit(*data, skeleton=BODY, checkpoint=path)
     assert trained == list(range(before))
     trained.clear()
@@ -64,10 +64,10 @@ def assert_same_state(one, two):
 
 @pytest.mark.parametrize("before", [1, 2])
 @pytest.mark.parametrize("later", [False, True])
-def test_a_training_that_was_broken_off_goes_on_to_the_same_stage(path, people, trained, before, later):
+def test_interrupted_training_resumes_to_the_same_stage(path, people, trained, before, later):
     previous = make_beliefs(6, 9) if later else None
     stage = small()
-    break_off(trained, stage, people[0], previous, people[1], path=path, before=before)
+    interrupt(trained, stage, people[0], previous, people[1], path=path, before=before)
     assert path.exists()
     stage.fit(people[0], previous, people[1], skeleton=BODY, checkpoint=path)
     assert trained == list(range(before, 3))
@@ -78,17 +78,17 @@ def test_a_training_that_was_broken_off_goes_on_to_the_same_stage(path, people, 
     np.testing.assert_array_equal(ours, theirs)
 
 
-def test_what_is_broken_off_is_not_fitted(path, people, trained):
+def test_an_interrupted_stage_is_not_fitted(path, people, trained):
     stage = small()
-    break_off(trained, stage, people[0], None, people[1], path=path)
+    interrupt(trained, stage, people[0], None, people[1], path=path)
     with pytest.raises(NotFittedError):
         stage.predict(people[0])
 
 
-def test_a_training_may_be_broken_off_twice(path, people, trained):
-    break_off(trained, small(), people[0], None, people[1], path=path, before=1)
+def test_training_may_be_interrupted_twice(path, people, trained):
+    interrupt(trained, small(), people[0], None, people[1], path=path, before=1)
     trained.end = 2
-    with pytest.raises(BrokenOff):
+    with pytest.raises(Interrupted):
         small().fit(people[0], None, people[1], skeleton=BODY, checkpoint=path)
     assert trained == [1]
     trained.end = None
@@ -97,19 +97,19 @@ def test_a_training_may_be_broken_off_twice(path, people, trained):
     assert_same_state(stage, small().fit(people[0], None, people[1], skeleton=BODY))
 
 
-def test_the_folder_of_a_checkpoint_is_made_and_left_empty(tmp_path, people):
+def test_the_folder_of_a_checkpoint_is_created_and_left_empty(tmp_path, people):
     small().fit(people[0], None, people[1], skeleton=BODY, checkpoint=tmp_path / "new" / "levels.npz")
     assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_without_a_path_nothing_is_written(tmp_path, people, trained, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    break_off(trained, small(), people[0], None, people[1])
+    interrupt(trained, small(), people[0], None, people[1])
     assert list(tmp_path.iterdir()) == []
 
 
 def test_threads_and_what_only_prediction_reads_may_change(path, people, trained):
-    break_off(trained, small(), people[0], None, people[1], path=path)
+    interrupt(trained, small(), people[0], None, people[1], path=path)
     small(n_jobs=2, smoothing=2.0).fit(people[0], None, people[1], skeleton=BODY, checkpoint=path)
     assert trained == [2]
 
@@ -130,7 +130,7 @@ OTHER = {
 
 @pytest.mark.parametrize("other", OTHER)
 def test_the_checkpoint_of_another_training_is_refused_and_kept(path, people, trained, other):
-    break_off(trained, small(), people[0], None, people[1], path=path)
+    interrupt(trained, small(), people[0], None, people[1], path=path)
     written = path.read_bytes()
     stage, images, previous, joints, skeleton = OTHER[other](*people)
     with pytest.raises(ValueError, match="other data or with other parameters"):
@@ -161,7 +161,7 @@ def spoil(path, how):
 )
 def test_a_damaged_checkpoint_is_refused_and_kept(path, people, trained, how):
     stage = small()
-    break_off(trained, stage, people[0], None, people[1], path=path)
+    interrupt(trained, stage, people[0], None, people[1], path=path)
     spoil(path, how)
     spoiled = path.read_bytes()
     with pytest.raises(ValueError, match=r"levels\.npz is not a checkpoint.*damaged"):

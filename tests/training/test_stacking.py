@@ -7,7 +7,7 @@ from tests.test_stage import ColourStage
 
 
 class Recorder(ColourStage):
-    """Notes on whom it was trained, by the images, and what beliefs it was given."""
+    """Records the subjects it was trained on, by their images, and the beliefs it was given."""
 
     log: list = []
 
@@ -19,9 +19,7 @@ class Recorder(ColourStage):
     def _predict(self, features, previous):
         beliefs = super()._predict(features, previous)
         seen = np.isin(features.sum((1, 2, 3)), self.people_)
-        return np.where(
-            seen[:, None, None, None], 0, beliefs
-        )  # a memory of the training people: their beliefs are zero
+        return np.where(seen[:, None, None, None], 0, beliefs)  # recognises training subjects: their beliefs are zero
 
 
 @pytest.fixture
@@ -45,11 +43,11 @@ def test_beliefs_are_out_of_fold(trained, folds):
     np.testing.assert_array_equal(all_first, people)
     np.testing.assert_array_equal(all_second, people)
     held_out = [np.setdiff1d(people, copy) for copy, _ in copies]
-    assert sorted(np.concatenate(held_out)) == sorted(people), "everybody is held out exactly once"
-    assert (beliefs.max((1, 2, 3)) > 0).all(), "nobody's beliefs come from a copy that has seen the person"
+    assert sorted(np.concatenate(held_out)) == sorted(people), "every subject is held out exactly once"
+    assert (beliefs.max((1, 2, 3)) > 0).all(), "no beliefs come from a copy that has seen the subject"
 
 
-def test_without_stacking_beliefs_are_those_on_training_people(trained):
+def test_without_stacking_beliefs_are_those_on_training_subjects(trained):
     _, log = trained(2, n_folds=1)
     assert len(log) == 2
     assert not log[1][1].any()
@@ -66,7 +64,7 @@ def test_later_stages_see_the_beliefs_of_the_stage_before(dots):
     assert [stage.uses_beliefs_ for stage in machine.stages_] == [False, True, True]
 
 
-def test_one_person_and_one_stage_need_no_folds(dots):
+def test_one_subject_and_one_stage_need_no_folds(dots):
     images, joints, skeleton = dots
     machine = SequentialMachine([ColourStage()], skeleton=skeleton).fit(images[:1], joints[:1])
     assert machine.predict(images[:1]).shape == (1, 3, 2)
