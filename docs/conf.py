@@ -35,7 +35,7 @@ numpydoc_xref_param_type = False
 nitpicky = False
 copybutton_prompt_text = ">>> "
 
-html_extra_path = ["../benchmarks/results/compare_figures.html"]
+html_extra_path = ["../benchmarks/results/compare_synthetic.html"]
 
 
 def write_fragments(_app):

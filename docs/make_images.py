@@ -68,10 +68,10 @@ def main() -> None:
     """Write docs/images."""
     images = HERE / "images"
     images.mkdir(exist_ok=True)
-    cv2.imwrite(str(images / "figures.jpg"), contact_sheet()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    cv2.imwrite(str(images / "synthetic.jpg"), contact_sheet()[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     picture = stages_and_levels()
     cv2.imwrite(str(images / "pose_machine.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
-    plot_pck_curves(tables.read("figures")).savefig(images / "pck_curves.png", dpi=200, facecolor="white")
+    plot_pck_curves(tables.read("synthetic")).savefig(images / "pck_curves.png", dpi=200, facecolor="white")
     if len(sys.argv) > 1:
         stages = cv2.imread(str(Path(sys.argv[1]) / "stages.png"))
         cv2.imwrite(str(images / "stages.jpg"), stages, [cv2.IMWRITE_JPEG_QUALITY, 88])

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from benchmarks.publishing import forest_tables
 
 RESULTS = ROOT / "benchmarks" / "results"
-TABLES = {"figures": "compare_figures.json", "lspet": "compare_lspet.json"}
+TABLES = {"synthetic": "compare_synthetic.json", "lspet": "compare_lspet.json"}
 HEADS = ("Machine", "Stage", "PCK@0.1", "PCK@0.2", "95 % interval @0.2")
 COST_HEADS = ("Machine", "Training", "CPU time of training", "ms per image", "Peak memory", "Size", "File size")
 MAIN = ("mean", "pm", "cpm", "hybrid", "one-stage", "encoder-decoder", "structures")  # rows of the README's table

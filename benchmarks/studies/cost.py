@@ -40,7 +40,7 @@ SIDES = (  # of a point, where its number may be written, the best first: a fron
     (-0.8, 0.75), (-1.05, 0), (0, 0.95), (-1.05, 0.4), (-0.4, 1), (0.8, 0.75), (0.4, 1), (0.8, -0.75), (0, -1),
     (-0.8, -0.75), (1.05, 0),
 )  # fmt: skip
-COSTS = {"ms": "One image [ms]", "cpu_minutes": "Training [minutes of a core]", "peak_mib": "Memory in training [MiB]"}
+COSTS = {"ms": "Time per image [ms]", "cpu_minutes": "Training [core minutes]", "peak_mib": "Training memory [MiB]"}
 
 
 def measure(study: Study) -> None:

@@ -97,7 +97,7 @@ def draw(result: dict):
             layers = {supervision: in_order(net, each["layers"][when]) for supervision, each in found.items()}
             first = when == WHEN[0]
             _draw_layers(above, layers, edges)
-            dress(above, xlabel="Convolution, from the image on", ylabel="Non-zero gradients" if first else "")
+            dress(above, xlabel="Convolution, counted from the image", ylabel="Non-zero gradients" if first else "")
             _draw_first(below, layers, edges)
             dress(below, xlabel="First convolution: non-zero gradients", ylabel="Share [%]" if first else "")
             title = f"{NETS[net]}, {when}: epoch {epochs[when]} of {epochs[WHEN[-1]]}"

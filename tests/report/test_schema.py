@@ -47,7 +47,7 @@ def test_thresholds_become_text(evaluation):
     assert found["threshold"] == "0.1"
 
 
-@pytest.mark.parametrize("name", ["compare_figures", "compare_lspet"])
+@pytest.mark.parametrize("name", ["compare_synthetic", "compare_lspet"])
 def test_the_layout_is_that_of_the_published_results(name, evaluation):
     known = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     machine = known["machines"]["pm"]
