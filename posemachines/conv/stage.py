@@ -80,7 +80,7 @@ class ConvStage(Stage):
     `cpm-lite` deviates from the paper: one residual backbone with weight standardisation instead of plain convolutions
     with 9x9 and 11x11 kernels; beliefs at stride 4 instead of 8; later stages predict a change of the previous beliefs.
     For all networks the default training deviates: AdamW instead of momentum; unlabelled joints are masked; errors on
-    parts count more than those on empty ground, without which the maps stay near zero for the first thousands of
+    parts count more than those on the background, without which the maps stay near zero for the first thousands of
     steps. :meth:`published` and :meth:`JointTraining.published` have the paper's settings. As in the paper, the loss is
     a sum over cells. The target of the background is one minus the largest *labelled* part; it is never masked.
 

@@ -73,11 +73,12 @@ class StagedPredictor:
     def _check_size(self, X: np.ndarray) -> None:
         """Raise ValueError for crops of another size than the machine was trained on."""
         height = getattr(self, "crop_size_", None)
-        shape = getattr(self, "_crop_shape", None) or (height, X.shape[2])  # old files know the height only
-        if height and X.shape[1:3] != tuple(shape):
+        shape = getattr(self, "_crop_shape", None)  # files of version 1 know the height only
+        if height and (X.shape[1] != height or (shape and X.shape[1:3] != tuple(shape))):
+            trained = f"{shape[0]} x {shape[1]}" if shape else f"{height}"
             raise ValueError(
-                f"the crops are {X.shape[1]} x {X.shape[2]} px but this machine was trained on {shape[0]} x {shape[1]} "
-                f"px; cut them with dataset.crops({shape[0]})"
+                f"the crops are {X.shape[1]} x {X.shape[2]} px but this machine was trained on {trained} px; cut them "
+                f"with dataset.crops({height})"
             )
 
     def staged_beliefs(self, X, *, composites: bool = False) -> Iterator[np.ndarray]:

@@ -116,7 +116,7 @@ class TrainingSettings:
     sigma : float, optional
         Standard deviation of the target Gaussians, in pixels; 5 for `cpm-lite`, 7 for the other networks by default.
     foreground_weight : float, default=9
-        An error on a part counts up to ``1 + foreground_weight`` times as much as one on empty ground; 0 is the
+        An error on a part counts up to ``1 + foreground_weight`` times as much as one on the background; 0 is the
         published loss.
     mask_unlabelled : bool, default=True
         Leave the maps of unlabelled joints out of the loss; otherwise their target is zero, as published.
