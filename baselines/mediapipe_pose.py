@@ -138,7 +138,7 @@ class MediaPipePose(Baseline):
     mean_ : float64 ndarray of shape (P, 2)
         Mean pose of all training subjects, in pixels of the crop.
     found_ : float
-        Fraction of the subjects used for fitting in which somebody was detected.
+        Fraction of the subjects used for fitting in which a person was detected.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Make the pictures of the documentation: drawn figures, curves from the result file, stages from a run's folder.
+"""Make the pictures of the documentation: synthetic people, curves from the result file, stages from the folder of a run.
 
 python docs/make_images.py [runs/compare]
 """
@@ -25,7 +25,7 @@ ROWS, COLUMNS, ZOOM = 3, 8, 1.5
 
 
 def contact_sheet() -> np.ndarray:
-    """Figures 0, 1, 2, ... of seed 7, every other one with its skeleton."""
+    """Synthetic people 0, 1, 2, ... of seed 7, every other one with its skeleton."""
     people = make_synthetic(ROWS * COLUMNS, random_state=7)
     X, y, _ = people.crops(128)
     tiles = []
@@ -42,11 +42,11 @@ def contact_sheet() -> np.ndarray:
 PARTS = ("head top", "right shoulder", "right wrist", "left knee", "left ankle")
 COMPOSITES = ("right leg", "left leg", "right arm", "left arm", "torso and head")  # of the skeleton, level 2
 SHOWN = (0, 3, 4)  # of them
-PERSON = 31  # of the test people, none of whom was trained on
+PERSON = 31  # among the test people
 
 
 def stages_and_levels() -> np.ndarray:
-    """Belief maps of one drawn figure, stage by stage: parts, composites and the whole body."""
+    """Belief maps of one synthetic person, stage by stage: parts, composites and the whole body."""
     people = make_synthetic(700, random_state=3)
     X, y, _ = people.crops(128)
     stage = ForestStage(n_rounds=40, n_jobs=-1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._utils.checks import check_joints
+from ._utils.deprecation import renamed_keyword
 
 __all__ = ["cells_to_pixels", "decode", "flip_beliefs", "gaussian_beliefs", "pixels_to_cells", "resize_beliefs"]
 
@@ -68,6 +69,7 @@ def gaussian_beliefs(joints, shape: tuple[int, int], *, stride: int, sigma: floa
     return np.concatenate([parts, background], axis=1).astype(np.float32)
 
 
+@renamed_keyword(refine="subpixel")
 def decode(beliefs, *, stride: int, subpixel: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Decode belief maps to joints: the peak of each part, with subpixel refinement.
 

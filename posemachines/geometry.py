@@ -12,6 +12,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ._utils.deprecation import moved_keywords
+
 __all__ = ["box_frame", "crop_transform", "cut_crop", "joints_frame", "read_photo", "to_crop", "to_photo", "to_rgb"]
 
 GREY = 128  # level of the pixels outside the photo, as in the published networks
@@ -70,6 +72,7 @@ def box_frame(boxes) -> tuple[np.ndarray, np.ndarray]:
     return boxes[:, :2] + (boxes[:, 2:] - 1) / 2, boxes[:, 2:].max(1)
 
 
+@moved_keywords(fill="padding=1 / fill")
 def crop_transform(centre, person_size: float, size: int, *, padding: float) -> np.ndarray:
     """Transform that centres and scales a subject in a square crop.
 

@@ -241,8 +241,13 @@ class SequentialMachine(StagedPredictor, _BaseComposition):
             A float in [0, 100] that prints its metric and reference length; NaN if no subject has both joints of the
             reference length labelled.
         """
-        X, y, _ = self._unpack(X, y)
+        X, y, given = self._unpack(X, y)
         y = check_joints(y, n_people=len(X), n_parts=self._fitted_stages()[0].n_parts_)
+        if given is not None and given.parts != self.skeleton_.parts:
+            raise ValueError(
+                f"the data have the parts {', '.join(given.parts)}, but this machine predicts "
+                f"{', '.join(self.skeleton_.parts)}; select or rename parts of the data"
+            )
         lengths = reference_length(y, self.skeleton_)
         distances = normalised_distances(self.predict(X), y[..., :2], lengths, labelled=y[..., 2] > 0)
         return Score(pooled_pck(distances, 0.2), "PCK@0.2", describe_reference(self.skeleton_))

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 
 from ._utils.checks import check_beliefs, check_images, check_joints
+from ._utils.deprecation import deprecated_method
 from .skeleton import Skeleton, get_skeleton
 
 __all__ = ["Runtime", "Stage"]
@@ -243,6 +244,9 @@ class Stage(BaseEstimator, ABC):
             stages are counted with the first of them.
         """
         return {}
+
+    complexity = deprecated_method("size")
+    operations = deprecated_method("count_operations")
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Arrays from which :meth:`set_state` rebuilds the fitted stage; nothing is pickled.

@@ -10,6 +10,7 @@ from textwrap import fill
 import cv2
 import numpy as np
 
+from ._utils.deprecation import moved_names, renamed_keyword
 from ._utils.figures import INK, figure
 from .beliefs import decode
 from .skeleton import Skeleton
@@ -47,6 +48,7 @@ def limb_sides(skeleton: Skeleton) -> tuple[str, ...]:
     return tuple(side.pop() if len(side) == 1 else "middle" for side in found)
 
 
+@renamed_keyword(visible="labelled")
 def draw_skeleton(
     image, joints, skeleton: Skeleton, *, labelled=None, thickness: float | None = None, scale: float = 1
 ):
@@ -294,3 +296,11 @@ def belief_sheet(image, staged_beliefs, skeleton: Skeleton, *, parts=None, strid
         rows.append([*maps, draw_skeleton(everything, joints, skeleton, scale=max(1, 256 / max(image.shape)))])
     names = [*(skeleton.parts[part] for part in chosen), "all parts, decoded"]
     return picture_grid(rows, columns=names, rows=[f"stage {number}" for number in range(1, len(rows) + 1)])
+
+
+__getattr__ = moved_names(
+    __name__,
+    plot_accuracy_over_cost="posemachines.report.plot_accuracy_over_cost",
+    plot_pck_curves="posemachines.report.plot_pck_curves",
+    plot_stage_bars="posemachines.report.plot_stage_bars",
+)

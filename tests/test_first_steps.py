@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from sklearn.model_selection import GridSearchCV
 
-from posemachines import ConvPoseMachine, PoseMachine, compare, load, load_dataset
+from posemachines import ConvPoseMachine, PoseMachine, Skeleton, compare, load, load_dataset
 from posemachines.datasets import PoseDataset, make_synthetic, write_coco
 
 
@@ -57,6 +57,9 @@ def test_a_machine_is_used_the_next_day(labels, tmp_path):
     assert again.score(test) == machine.score(test)
     with pytest.raises(ValueError, match="trained on 64 x 64 px"):
         again.predict(test.crops(128))
+    renamed = Skeleton("other", tuple(f"part {number}" for number in range(14)))
+    with pytest.raises(ValueError, match=r"the data have the parts part 0, .* predicts right ankle"):
+        again.score(PoseDataset(test.photos, test.joints, renamed))
 
 
 def test_photos_by_boxes_by_joints_and_as_a_whole(labels):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["moved_keywords", "renamed_keyword"]
+__all__ = ["deprecated_method", "moved_keywords", "moved_names", "renamed_keyword"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -92,3 +93,36 @@ def moved_keywords(**places: str) -> Callable[[Function], Function]:
         return checked  # type: ignore[return-value]
 
     return decorate
+
+
+def moved_names(module: str, **places: str) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a module whose old names are found elsewhere, with a DeprecationWarning.
+
+    Parameters
+    ----------
+    module : str
+        Name of the module itself.
+    **places : str
+        For each old name the dotted name of its successor.
+    """
+
+    def find(name: str):
+        if name not in places:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warnings.warn(f"{module}.{name} is deprecated; use {places[name]}", DeprecationWarning, stacklevel=2)
+        home, _, new = places[name].rpartition(".")
+        return getattr(importlib.import_module(home), new)
+
+    return find
+
+
+def deprecated_method(new: str) -> Callable[..., Any]:
+    """A method that warns and calls the method `new` of the same object."""
+
+    def call(self, *args, **kwargs):
+        message = f"this method of {type(self).__name__} is deprecated; use {new}()"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
+        return getattr(self, new)(*args, **kwargs)
+
+    call.__doc__ = f"Deprecated name of :meth:`{new}`."
+    return call

@@ -13,6 +13,8 @@ __all__ = ["MOVED", "install"]
 MOVED = {
     "posemachines.crops": "posemachines.geometry",
     "posemachines.cost": "posemachines.profiling.cost",
+    "posemachines.checkpoint": "posemachines.training.checkpoints",
+    "posemachines.views": "posemachines.training.copies",
     "posemachines.photos": "posemachines.inference.photos",
     "posemachines.protocols": "posemachines.evaluation.protocols",
     "posemachines.truth": "posemachines.evaluation.ground_truth",

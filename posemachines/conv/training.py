@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._utils.checks import check_images, check_joints
+from .._utils.deprecation import renamed_keyword
 from ..skeleton import get_skeleton
 from ..stage import Runtime, Stage
 from .networks.network import PoseNetwork
@@ -170,6 +171,10 @@ class StagewiseTraining(_BackPropagation):
         ]
         return [*phases, Phase("joint", max(epochs - greedy, 1), every, every)] if self.then_joint else phases
 
+
+JointTraining.__init__ = renamed_keyword(gradients="record_gradients")(  # type: ignore[method-assign]
+    JointTraining.__init__
+)
 
 STRATEGIES = {
     "joint": JointTraining(),

@@ -79,6 +79,13 @@ class OldAttributes:
     padding: float
     person_size: np.ndarray
     reference_length: np.ndarray | None
+    side_convention: str
+
+    @property
+    def view(self) -> str:
+        """Deprecated: `side_convention`."""
+        renamed("PoseDataset.view", "side_convention")
+        return self.side_convention
 
     @property
     def rule(self) -> str:

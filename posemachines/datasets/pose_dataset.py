@@ -78,7 +78,7 @@ class PoseDataset(OldAttributes):
     Labelled joints outside their photo become unlabelled when crops are cut, with one warning that counts them.
     """
 
-    @renamed_keyword(scale="person_size", reference="reference_length")
+    @renamed_keyword(scale="person_size", reference="reference_length", view="side_convention")
     @accept_old_keywords
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """Accuracy of machines and predictions: intervals, kinds of errors, protocols of published tables, significance."""
 
+from .._utils.deprecation import moved_names
 from .accuracy import THRESHOLDS, Evaluation, StageAccuracy, describe_reference, evaluate_stages
 from .evaluator import evaluate, evaluate_machine
 from .failures import ERROR_TYPES, calibration, error_shares, error_types
@@ -43,3 +44,11 @@ __all__ = [
     "resampled_ratios",
     "wilcoxon",
 ]
+
+__getattr__ = moved_names(
+    __name__,
+    Examples="posemachines.report.Examples",
+    Figure="posemachines.evaluation.predictions.Estimate",
+    Report="posemachines.report.Report",
+    describe_machine="posemachines.report.machine_to_json",
+)

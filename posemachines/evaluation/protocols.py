@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from .._utils.deprecation import renamed_keyword
 from ..metrics import COCO_SIGMAS
 from ..metrics.averages import MEANS
 from ..sides import SIDE_CONVENTIONS
@@ -143,6 +144,9 @@ class Protocol:
         if unknown or missing:
             raise ValueError(f"not a protocol: missing fields {missing}, unknown fields {unknown}")
         return cls(**{key: _as_tuples(value) for key, value in content.items()})
+
+
+Protocol.__init__ = renamed_keyword(view="side_convention")(Protocol.__init__)  # type: ignore[method-assign]
 
 
 def _as_lists(value):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._utils.deprecation import moved_keywords
 from ..geometry import box_frame, read_photo, to_rgb
 
 __all__ = ["check_protocol", "crop_size", "frame_of_box", "frame_of_photo", "open_photo"]
@@ -45,6 +46,7 @@ def frame_of_box(box) -> tuple[np.ndarray, np.ndarray]:
     return (centre[0], person_size[0]) if boxes.ndim == 1 else (centre, person_size)
 
 
+@moved_keywords(published='protocol="cpm2016"')
 def frame_of_photo(photo, *, protocol: str | None = None) -> tuple[np.ndarray, float]:
     """Centre and size of the only subject of a photo.
 

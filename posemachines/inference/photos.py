@@ -14,6 +14,7 @@ from itertools import islice
 import numpy as np
 
 from .._utils.checks import check_images
+from .._utils.deprecation import moved_keywords, renamed_keyword
 from ..beliefs import decode, flip_beliefs
 from ..geometry import crop_transform, cut_crop, to_photo
 from .frames import PADDING, PUBLISHED_SIZE, USUAL_SIZE, check_protocol, crop_size, open_photo
@@ -30,6 +31,8 @@ __all__ = [
 PUBLISHED_SCALES = (0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
 
 
+@moved_keywords(faithful='protocol="cpm2016"', fill="padding=1 / fill")
+@renamed_keyword(factors="tta_scales", refine="subpixel", scale="person_size")
 def predict_photo(
     machine,
     photo,

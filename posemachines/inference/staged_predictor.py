@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from .._utils.checks import check_images
+from .._utils.deprecation import deprecated_method
 from ..beliefs import decode
 from ..skeleton import Skeleton
 from ..stage import Stage
@@ -80,6 +81,9 @@ class StagedPredictor:
                 f"the crops are {X.shape[1]} x {X.shape[2]} px but this machine was trained on {trained} px; cut them "
                 f"with dataset.crops({height})"
             )
+
+    complexity = deprecated_method("size")
+    operations = deprecated_method("count_operations")
 
     def staged_beliefs(self, X, *, composites: bool = False) -> Iterator[np.ndarray]:
         """Belief maps (heatmaps) of stage 1, 2, ...

@@ -1,1 +1,5 @@
-"""Cost of machines: time, memory, energy."""
+"""What a machine costs: time, memory, energy."""
+
+from .cost import Cost, machine_description, measure_inference, measured, versions
+
+__all__ = ["Cost", "machine_description", "measure_inference", "measured", "versions"]

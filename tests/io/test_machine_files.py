@@ -116,7 +116,7 @@ def test_a_plain_array_is_refused(tmp_path):
 
 
 class NamedMachine(SequentialMachine):
-    """Somebody's machine, with a parameter of its own."""
+    """A user's machine, with an additional parameter."""
 
     def __init__(self, stages, *, label="mine", skeleton=None, training=None, flip=False, predict_batch_size=64,
                  random_state=None, verbose=False):  # fmt: skip
