@@ -1,4 +1,4 @@
-"""Make the pictures of the documentation: synthetic people, curves from the result file, stages from the folder of a run.
+"""Make the pictures of the documentation: synthetic people, curves from the result file, stages from a run.
 
 python docs/make_images.py [runs/compare]
 """
