@@ -14,9 +14,8 @@ import copy
 import shlex
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,6 +30,7 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
 
 from benchmarks.publishing.results_file import write_json
+from benchmarks.speed.turns import Works, medians, take_turns
 from posemachines.conv._kernels import fft, spectra
 from posemachines.conv._kernels.fft import LargeConv2d
 from posemachines.conv.convert.onnx import export_network
@@ -39,7 +39,6 @@ from posemachines.conv.trainer.targets import normalise
 from posemachines.profiling.cost import machine_description, versions
 
 TOLERANCE = 1e-4  # largest difference between beliefs of the same weights
-PAUSE = 0.05  # seconds before a turn, so that the threads of the previous one go to sleep
 PACKAGES = ("posemachines", "numpy", "torch", "onnx", "onnxruntime", "onnxscript")
 OUTPUT = Path(__file__).resolve().parents[1] / "results" / "conv_speed.json"
 SIZES: dict[str, Any] = {
@@ -61,37 +60,8 @@ GOALS = {  # competitor: required speed-up, target, what is compared
 
 LITE_GOAL = 1.0  # for cpm-lite, whose small kernels leave little to gain
 
-Work = Callable[[], Any]
-Works = Mapping[str, Work]
-
 
 # -- the clock ------------------------------------------------------------------------------------------------------
-
-
-def take_turns(works: Works, options: argparse.Namespace) -> dict[str, np.ndarray]:
-    """Milliseconds per call of each work, in alternating turns: A B C A B C ..."""
-    calls, times = {}, {name: np.zeros(options.repetitions) for name in works}
-    for name, work in works.items():
-        work()
-        calls[name] = int(np.clip(1000 * options.seconds / milliseconds(work, 1), 1, 1000))
-    for turn in range(options.repetitions):
-        for name, work in works.items():
-            time.sleep(PAUSE)
-            times[name][turn] = milliseconds(work, calls[name])
-    return times
-
-
-def milliseconds(work: Work, calls: int) -> float:
-    """Mean time of a call."""
-    began = time.perf_counter()
-    for _ in range(calls):
-        work()
-    return 1000 * (time.perf_counter() - began) / calls
-
-
-def medians(works: Works, options: argparse.Namespace) -> dict[str, float]:
-    """Median milliseconds of each work."""
-    return {name: float(np.median(times)) for name, times in take_turns(works, options).items()}
 
 
 def entry(work: str, against: str, times: dict[str, np.ndarray], difference: float) -> dict:

@@ -13,9 +13,8 @@ import argparse
 import copy
 import shlex
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -34,6 +33,7 @@ from sklearn.ensemble import RandomForestClassifier
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
 
 from benchmarks.publishing.results_file import write_json
+from benchmarks.speed.turns import Work, medians, take_turns
 from posemachines import ForestStage, PoseMachine, Runtime
 from posemachines.beliefs import decode
 from posemachines.datasets import make_synthetic
@@ -46,7 +46,6 @@ from posemachines.profiling.cost import machine_description, versions
 
 THREADS = 2
 TOLERANCE = 1e-5  # largest difference between beliefs of the same trees
-PAUSE = 0.05  # seconds before a turn, so that the threads of the previous one go to sleep
 PACKAGES = ("posemachines", "numpy", "numba", "llvmlite", "scikit-learn", "scikit-image", "onnxruntime", "skl2onnx")
 OUTPUT = Path(__file__).resolve().parents[1] / "results" / "forest_speed.json"
 SIZES: dict[str, Any] = {
@@ -71,9 +70,6 @@ GOALS = {  # work or competitor: required speed-up, target, what is compared
         "by side, at one cell size"),
 }  # fmt: skip
 
-Work = Callable[[], Any]
-Works = Mapping[str, Work]
-
 
 class PlainStage(ForestStage):
     """A forest stage with the trees of scikit-learn on one level, which keeps the scikit-learn model."""
@@ -92,33 +88,6 @@ class PlainStage(ForestStage):
 
 
 # -- the clock ------------------------------------------------------------------------------------------------------
-
-
-def take_turns(works: Works, options: argparse.Namespace) -> dict[str, np.ndarray]:
-    """Milliseconds per call of each work, in alternating turns: A B C A B C ..."""
-    calls, times = {}, {name: np.zeros(options.repetitions) for name in works}
-    for name, work in works.items():
-        work()
-        calls[name] = int(np.clip(1000 * options.seconds / milliseconds(work, 1), 1, 1000))
-    for turn in range(options.repetitions):
-        for name, work in works.items():
-            time.sleep(PAUSE)
-            work()
-            times[name][turn] = milliseconds(work, calls[name])
-    return times
-
-
-def milliseconds(work: Work, calls: int) -> float:
-    """Mean time of a call."""
-    began = time.perf_counter()
-    for _ in range(calls):
-        work()
-    return 1000 * (time.perf_counter() - began) / calls
-
-
-def medians(works: Works, options: argparse.Namespace) -> dict[str, float]:
-    """Median milliseconds of each work."""
-    return {name: float(np.median(times)) for name, times in take_turns(works, options).items()}
 
 
 def entry(work: str, goal: str, times: dict[str, np.ndarray], *, against: str = "", difference: float | None = None):
@@ -212,7 +181,7 @@ def compare_machine(machine: PoseMachine, image: np.ndarray, options: argparse.N
     works: dict[str, Work] = {"ours": partial(machine.predict, image)}
     for jobs in range(1, THREADS + 1):
         works[f"without kernels, n_jobs={jobs}"] = partial(explicit.predict, image[0], jobs)
-    return entry("whole machine, one image", "machine", take_turns(works, options), difference=largest)
+    return entry("whole machine, one image", "machine", take_turns(works, options, warm_up=True), difference=largest)
 
 
 def compare_forest(stage: PlainStage, image: np.ndarray, options: argparse.Namespace) -> list[dict]:
@@ -231,7 +200,7 @@ def compare_forest(stage: PlainStage, image: np.ndarray, options: argparse.Names
         works[f"ONNX Runtime, threads={jobs}"] = partial(session.run, *asked)
     ours = walk()[0].reshape(len(stage.model.classes_), -1).T
     largest = {name: difference(ours, np.reshape(work(), ours.shape)) for name, work in works.items() if name != "ours"}
-    times = take_turns(works, options)
+    times = take_turns(works, options, warm_up=True)
     worst = {kind: max(value for name, value in largest.items() if name.startswith(kind)) for kind in kinds}
     return [entry("forest alone", kind, times, against=kind, difference=worst[kind]) for kind in kinds]
 
@@ -243,7 +212,7 @@ def compare_context(machine: PoseMachine, image: np.ndarray, options: argparse.N
     pack = partial(descriptor.pack, first.features(image), first.predict(image, composites=True), descriptor.reach())
     works = {"ours": pack, "numpy twins": numpy_twins()(pack)}
     assert np.array_equal(*(work() for work in works.values())), "the kernels and their twins differ"
-    return entry("psi", "psi", take_turns(works, options), difference=0.0)
+    return entry("psi", "psi", take_turns(works, options, warm_up=True), difference=0.0)
 
 
 def compare_features(image: np.ndarray, options: argparse.Namespace) -> list[dict]:
@@ -253,7 +222,7 @@ def compare_features(image: np.ndarray, options: argparse.Namespace) -> list[dic
         for work, cells in ((f"features, {cell} px", (cell,)), ("features, all sizes", features.CELLS)):
             ours = partial(features.image_codes, image, stride=4, cells=cells)
             works = {"ours": ours, f"skimage.feature.hog, {cell} px": partial(skimage_hog, image[0], cell)}
-            entries.append(entry(work, "features", take_turns(works, options)))
+            entries.append(entry(work, "features", take_turns(works, options, warm_up=True)))
     return entries
 
 
@@ -277,18 +246,20 @@ def measure_steps(machine: PoseMachine, images: np.ndarray, options: argparse.Na
     """Speed of a machine, and milliseconds of every step, summed over the stages; the rest is checks and calls."""
     stages, codes, spent = machine.stages_, machine.stages_[0].features(images), Counter[str]()
     previous: Any = None
-    spent.update(medians({"features": partial(stages[0]._features, images)}, options))
+    spent.update(medians({"features": partial(stages[0]._features, images)}, options, warm_up=True))
     for stage in stages:
         levels = walks(stage, codes, previous, stage.forests_)
         beliefs = np.concatenate([walk() for walk in levels], 1)
         descriptor = stage._descriptor()
         works: dict[str, Work] = {"packing and psi": partial(descriptor.pack, codes, previous, descriptor.reach())}
         works |= {f"walking, level {level}": walk for level, walk in enumerate(levels, 1)}
-        spent.update(medians(works | {"smoothing": partial(psi.smooth, beliefs, stage.smoothing)}, options))
+        spent.update(
+            medians(works | {"smoothing": partial(psi.smooth, beliefs, stage.smoothing)}, options, warm_up=True)
+        )
         previous = psi.smooth(beliefs, stage.smoothing)
     parts = previous[:, : stages[-1].n_parts_ + 1]
-    spent.update(medians({"decoding": partial(decode, parts, stride=machine.stride_)}, options))
-    whole = medians({"whole": partial(machine.predict, images)}, options)["whole"]
+    spent.update(medians({"decoding": partial(decode, parts, stride=machine.stride_)}, options, warm_up=True))
+    whole = medians({"whole": partial(machine.predict, images)}, options, warm_up=True)["whole"]
     steps = {**spent, "rest": whole - spent.total(), "whole": whole}
     return {"images": len(images), "images_per_second": 1000 * len(images) / whole, "steps_ms": steps}
 
@@ -326,7 +297,7 @@ def measure_growth(stage: PlainStage, machine: PoseMachine, people, options: arg
         "walk by trees": dict(zip(trees, fewer, strict=True)),
         "walk by depth": dict(zip(depths, lower, strict=True)),
     }
-    return {name: medians(works, options) for name, works in tables.items()}
+    return {name: medians(works, options, warm_up=True) for name, works in tables.items()}
 
 
 # -- the report -----------------------------------------------------------------------------------------------------

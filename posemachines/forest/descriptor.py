@@ -10,9 +10,15 @@ from . import features, psi, taps
 from .layout import Layout
 from .settings import ContextFeatures
 
-__all__ = ["Descriptor"]
+__all__ = ["Descriptor", "subject_batches"]
 
+_BATCH = 64  # subjects whose maps are packed at a time
 _POSITION = 2  # maps of the cell's row and column
+
+
+def subject_batches(n_subjects: int) -> list[slice]:
+    """Slices of consecutive subjects whose maps are packed together."""
+    return [slice(start, min(start + _BATCH, n_subjects)) for start in range(0, n_subjects, _BATCH)]
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ from sklearn.ensemble import RandomForestClassifier
 from .._utils.progress import progress
 from . import samples, taps
 from .boosting import BoostedForestClassifier
-from .descriptor import Descriptor
+from .descriptor import Descriptor, subject_batches
 from .growing import grow_forest
 from .settings import CellSampling
 from .trees import Forest, flatten, start_scores
 
 __all__ = ["LevelTraining"]
 
-_BATCH = 64  # subjects whose maps are packed at a time
 _OF_THE_FOREST = (
     "n_rounds", "n_trees", "learning_rate", "max_depth", "min_samples_leaf", "max_features", "max_samples", "l2",
     "learner",
@@ -106,8 +105,9 @@ class LevelTraining:
         bases, pitch, reach = self.descriptor.locate(codes.shape[2:])
         descriptors = np.empty((len(cells), len(bases[level])), np.uint8, order="F")
         end = 0
-        batches = [slice(start, min(start + _BATCH, len(codes))) for start in range(0, len(codes), _BATCH)]
-        for batch in progress(batches, "descriptors", shown=self.stage.runtime.verbose, passing=True):
+        for batch in progress(
+            subject_batches(len(codes)), "descriptors", shown=self.stage.runtime.verbose, passing=True
+        ):
             some = cells[slice(*np.searchsorted(cells[:, 0], (batch.start, batch.stop)))]
             some = some - np.array([batch.start, 0, 0], np.int32)
             maps = self.descriptor.pack(codes[batch], None if previous is None else previous[batch], reach)

@@ -17,15 +17,13 @@ from ..io.old_machines import CONTEXT, SAMPLING
 from ..stage import Stage
 from ..training.checkpoints import LevelCheckpoint
 from . import features, psi
-from .descriptor import Descriptor
+from .descriptor import Descriptor, subject_batches
 from .layout import MOST_LEVELS, Layout
 from .level import LevelTraining
 from .settings import CellSampling, ContextFeatures, check_ranges
 from .state import check_forest, pack_forest, unpack_forest
 
 __all__ = ["ForestStage", "kernel_threads"]
-
-_BATCH = 64  # subjects whose maps are packed at a time
 
 
 class ForestStage(Stage):
@@ -222,7 +220,7 @@ class ForestStage(Stage):
         ends = np.cumsum([forest.leaves.shape[1] for forest in self.forests_])
         beliefs = np.empty((len(features), ends[-1], *shape), np.float32)
         with kernel_threads(self.runtime.n_jobs):
-            for batch in _batches(len(features)):
+            for batch in subject_batches(len(features)):
                 maps = descriptor.pack(features[batch], None if previous is None else previous[batch], reach)
                 levels = [
                     forest.beliefs(maps, base, shape, pitch, previous=self._start(level, previous, batch))
@@ -279,10 +277,6 @@ class ForestStage(Stage):
 
 
 _NOT_IN_FINGERPRINT = ("random_state", "smoothing")
-
-
-def _batches(n_subjects: int) -> list[slice]:
-    return [slice(start, min(start + _BATCH, n_subjects)) for start in range(0, n_subjects, _BATCH)]
 
 
 @contextmanager

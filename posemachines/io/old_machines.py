@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["AUGMENTATION", "CONTEXT", "OF_THE_RUN", "SAMPLING", "TRAINING", "modernise"]
+__all__ = ["AUGMENTATION", "CONTEXT", "NETWORKS", "OF_THE_RUN", "SAMPLING", "TRAINING", "modernise"]
 
-_NETWORKS = {"lite": "cpm-lite", "cvpr": "cpm", "flic": "cpm-flic", "vgg": "cpm-vgg"}
+NETWORKS = {"lite": "cpm-lite", "cvpr": "cpm", "flic": "cpm-flic", "vgg": "cpm-vgg"}
 _MACHINE = {"scales": "tta_scales", "batch_size": "predict_batch_size"}
 _FOREST = {"refine": "residual", "poses": "n_mixtures"}
 SAMPLING = {
@@ -77,5 +77,5 @@ def _conv(given: dict) -> tuple[dict, dict]:
     training = _group(given, TRAINING)
     training["augmentation"] = {"class": "Augmentation", "fields": _group(given, AUGMENTATION)}
     given["caffe_compatible"] = given.pop("faithful", False)
-    given["network"] = _NETWORKS.get(given.get("network", "lite"), given.get("network"))
+    given["network"] = NETWORKS.get(given.get("network", "lite"), given.get("network"))
     return given, {"class": "JointTraining", "fields": training}

@@ -22,7 +22,7 @@ __all__ = [
 
 FORMAT, VERSION = "posemachines comparison", 1
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba", "torch")
-_NOT_LISTED = ("stage", "stages", "skeleton")  # parameters of a machine that stand elsewhere in a report
+_NOT_LISTED = ("stage", "stages", "skeleton")  # parameters that a report lists elsewhere
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -91,8 +91,7 @@ def test_beliefs_do_not_depend_on_the_other_people(data, previous, second):
 
 def test_more_people_than_are_packed_at_a_time(monkeypatch, data, previous, second):
     expected = second.predict(data[0], previous, composites=True)
-    monkeypatch.setattr("posemachines.forest.stage._BATCH", 3)
-    monkeypatch.setattr("posemachines.forest.level._BATCH", 3)
+    monkeypatch.setattr("posemachines.forest.descriptor._BATCH", 3)
     np.testing.assert_array_equal(second.predict(data[0], previous, composites=True), expected)
     again = small().fit(data[0], previous, data[1], skeleton=BODY)
     np.testing.assert_array_equal(again.predict(data[0], previous, composites=True), expected)

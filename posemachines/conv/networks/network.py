@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ...io.old_machines import NETWORKS as OLD_NETWORK_NAMES
 from .lite import LiteHead, LiteTrunk, ScaledConv2d
 from .published import BranchTrunk, FirstBranchHead, FirstVggHead, LaterBranchHead, LaterVggHead, VggTrunk
 
@@ -29,7 +30,6 @@ __all__ = [
 ]
 
 NETWORKS = ("cpm-lite", "cpm", "cpm-flic", "cpm-vgg")
-OLD_NETWORK_NAMES = {"lite": "cpm-lite", "cvpr": "cpm", "flic": "cpm-flic", "vgg": "cpm-vgg"}
 CENTRE_SIGMA = 21.0 / 368  # of the Gaussian in the centre map, as a fraction of the crop's shorter side
 GAUSSIAN_STD = 0.01  # of the initial weights of the published nets
 
