@@ -162,7 +162,8 @@ def client():
     pytest.importorskip("dask.array")
     pytest.importorskip("xgboost.dask", exc_type=ImportError)
     distributed = pytest.importorskip("distributed")
-    workers = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    any_port = ":0"  # Dask's own port may be taken, by a test beside this one or by the user's cluster
+    workers = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": any_port}
     with distributed.LocalCluster(**workers) as cluster, distributed.Client(cluster) as client:
         yield client
 
