@@ -95,7 +95,7 @@ def _labels() -> dict[str, list[str]]:
             tables.list_table(("Kind", "Level", "Findings"), found_rows),
             _command(result),
         ],
-        "validate_by_eye": [tables.list_table(("Kind", "Inspected", "Certainly wrong"), seen_rows)],
+        "validate_by_eye": [tables.list_table(("Kind", "Inspected", "Rightly reported"), seen_rows)],
         "label_faults": [
             f"Sides are exchanged in {faults['spoilt']} of {faults['people']} synthetic people; without any exchange, "
             f"{100 * faults['clean']:.1f} % of the people are reported.",

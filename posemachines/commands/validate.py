@@ -1,8 +1,10 @@
 """Find labels that are probably wrong, before training on them.
 
-Exit code 0: no errors, but possibly warnings; 1: certain errors; 2: the data cannot be read.
+Exit code 0: no errors, but possibly warnings and notes; 1: certain errors; 2: the data cannot be read.
 
 Examples:
+  python -m posemachines validate labels.json --images photos --page labels.html
+  python -m posemachines validate dlc_project
   python -m posemachines validate --dataset lspet --root path/to/lspet --page labels.html
   python -m posemachines validate --dataset coco --annotations animals.json --images photos --json labels.json
   python -m posemachines validate --dataset csv --annotations CollectedData.csv --images .
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import sys
 from pathlib import Path
 
 from .files import check_outputs, note, write_text
@@ -24,10 +27,12 @@ FORMATS = ("lspet", "lsp", "flic", "mpii", "coco", "csv")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this subcommand."""
-    parser.add_argument("--dataset", required=True, choices=FORMATS, help="format of the labels")
+    parser.add_argument("labels", nargs="?", type=Path, help="file or folder of the labels, in any known format")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the photos (default: by format)")
+    parser.add_argument("--format", default="auto", help="format of the labels (default: recognised)")
+    parser.add_argument("--dataset", choices=FORMATS, help="format of the labels, with --root or --annotations")
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the dataset (lspet, lsp, flic)")
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="labels (mpii, coco, csv)")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="folder of the photos (mpii, coco, csv)")
     parser.add_argument("--category", help="category in a COCO file in which several have keypoints")
     parser.add_argument("--crop-rule", "--frame", help="what sets each subject's centre and size (default: by format)")
     parser.add_argument(
@@ -47,13 +52,15 @@ def run(options: argparse.Namespace) -> int:
 
     if options.show < 0:
         raise ValueError(f"--show must be 0 or more; got {options.show}")
-    given = [path for path in (options.annotations, options.root) if path is not None]
+    given = [path for path in (options.labels, options.annotations, options.root) if path is not None]
     check_outputs((options.page, options.json), given)
     data = load_dataset(
-        _labels(options), options.images, format=options.dataset, category=options.category,
+        _labels(options), options.images, format=options.dataset or options.format, category=options.category,
         crop_rule=options.crop_rule, side_convention=options.side_convention,
     )  # fmt: skip
-    found = validate(data)
+    for sentence in getattr(data, "notes", ()):
+        note(f"note: {sentence}")
+    found = validate(data, verbose=sys.stderr.isatty())
     print(found.summary())
     for kind in found.counts() if options.show else ():
         of_kind = [each for each in found.findings if each.kind == kind]
@@ -73,7 +80,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _labels(options: argparse.Namespace) -> Path:
-    """Folder or file of the labels, depending on the format."""
+    """Folder or file of the labels, however it is given."""
+    if options.dataset is None:
+        if options.labels is None:
+            raise ValueError("give the file or folder of the labels, or --dataset with --root or --annotations")
+        return options.labels
+    if options.labels is not None:
+        raise ValueError(
+            f"--dataset {options.dataset} takes --root or --annotations; with {options.labels} use --format"
+        )
     name = "root" if options.dataset in ("lspet", "lsp", "flic") else "annotations"
     path = getattr(options, name)
     if path is None:
@@ -93,5 +108,8 @@ def _command(options: argparse.Namespace) -> str:
     """The command line that selects the data."""
     names = ("dataset", "root", "annotations", "images", "category", "crop_rule", "side_convention")
     given = [(name, getattr(options, name)) for name in names if getattr(options, name) is not None]
-    words = [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given]
+    if options.format != "auto":
+        given.insert(0, ("format", options.format))
+    words = [shlex.quote(str(options.labels))] if options.labels is not None else []
+    words += [f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given]
     return " ".join(["python -m posemachines validate", *words])

@@ -16,13 +16,19 @@ LEVELS = ("error", "warning", "note")
 KINDS = {
     "unreadable photo": "error",
     "no label": "error",
+    "x and y exchanged": "error",
     "outside the photo": "error",
+    "contradicting labels": "error",
+    "labelled twice": "warning",
     "two parts at one place": "warning",
-    "duplicate": "error",
     "sides exchanged": "warning",
     "implausible limb": "warning",
     "implausible frame": "warning",
+    "duplicate": "note",
+    "near-duplicate": "note",
     "few labels": "note",
+    "parts that coincide": "note",
+    "second annotator": "note",
     "part never labelled": "note",
 }
 """Kinds of findings with their level: errors are certainly wrong, warnings probably, and notes are worth knowing."""
@@ -45,7 +51,9 @@ class Finding:
     parts : tuple of str
         The parts involved.
     other : int or None
-        For a duplicate, index of the subject that it repeats.
+        For duplicates and contradicting labels, index of the other subject.
+    others : tuple of int
+        For near-duplicates, all subjects that are linked to this one by photos that show nearly the same.
     """
 
     kind: str
@@ -54,6 +62,7 @@ class Finding:
     score: float = 0.0
     parts: tuple[str, ...] = ()
     other: int | None = None
+    others: tuple[int, ...] = ()
 
     @property
     def level(self) -> str:
@@ -87,7 +96,8 @@ class Validation:
     def people(self, kinds: str | Iterable[str] | None = None) -> np.ndarray:
         """Subjects with findings of the given kinds, bool (N,); by default with errors or warnings.
 
-        ``dataset[~validation.people("sides exchanged")]`` leaves them out.
+        ``dataset[~validation.people("sides exchanged")]`` leaves them out. Of the subjects of one "near-duplicate",
+        only that of the finding counts.
         """
         chosen = {kinds} if isinstance(kinds, str) else set(kinds or (kind for kind in KINDS if KINDS[kind] != "note"))
         if unknown := chosen - set(KINDS):
@@ -95,6 +105,20 @@ class Validation:
         found = np.zeros(len(self.dataset), bool)
         found[[each.person for each in self.findings if each.person is not None and each.kind in chosen]] = True
         return found
+
+    def near_duplicates(self) -> np.ndarray:
+        """Pairs of subjects in copies of a photo, or in photos that show nearly the same, int (K, 2).
+
+        For ``find_groups(dataset, near_duplicates=...)``, which keeps them on one side of a split.
+        """
+        kinds = ("duplicate", "near-duplicate", "contradicting labels")
+        pairs = [
+            (other, each.person)
+            for each in self.findings
+            if each.kind in kinds and each.person is not None
+            for other in (each.others or (each.other,))
+        ]
+        return np.array(pairs, int).reshape(-1, 2)
 
     def suspicious(self, n: int | None = None) -> list[int]:
         """Indices of subjects with errors or warnings: errors first, then by score; the first `n`, or all."""

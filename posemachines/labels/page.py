@@ -12,7 +12,7 @@ import numpy as np
 from .._utils.replacing import replacing
 from ..geometry import crop_transform, cut_crop, to_crop
 from ..visualize import SIDE_COLOURS, draw_skeleton
-from .findings import KINDS, Validation
+from .findings import KINDS, Finding, Validation
 
 __all__ = ["write_label_page"]
 
@@ -79,6 +79,20 @@ def _entry(validation: Validation, person: int) -> dict:
         "findings": [{"kind": each.kind, "level": each.level, "message": each.message} for each in findings],
         "kinds": sorted({each.kind for each in findings}),
         "picture": _picture(validation, person, {part for each in findings for part in each.parts}),
+        "partner": _partner(validation, findings),
+    }
+
+
+def _partner(validation: Validation, findings: list[Finding]) -> dict | None:
+    """The other subject of a finding about two, shown beside the first."""
+    pair = next((each for each in findings if each.other is not None), None)
+    if pair is None or pair.other is None:
+        return None
+    photo = validation.dataset.photos[pair.other]
+    return {
+        "number": pair.other,
+        "photo": Path(photo).name if isinstance(photo, str | Path) else "",
+        "picture": _picture(validation, pair.other, set(pair.parts)),
     }
 
 
@@ -91,7 +105,8 @@ def _picture(validation: Validation, person: int, marked: set[str]) -> str | Non
         centre, scale = dataset.centre[person], dataset.person_size[person]
         if not (np.isfinite(centre).all() and scale > 0):  # not known: the whole photo
             centre, scale = (np.array(photo.shape[1::-1]) - 1) / 2, max(photo.shape[:2])
-        frame = crop_transform(centre, scale, SIDE, padding=1 / 0.62)
+        whole = dataset.crop_rule == "photo"
+        frame = crop_transform(centre, scale, SIDE, padding=1.0 if whole else 1 / 0.62)
     except (OSError, ValueError) as error:
         logger.warning("subject %d is shown without an image: %s", person, error)
         return None

@@ -17,9 +17,13 @@ __all__ = ["validate"]
 SWAP_LOGIT = 2.5
 LIMB_DEVIATIONS = 4.0
 ONE_PLACE = 0.005  # of the subject's size
+COINCIDE = 0.05, 3  # share and number of subjects in which two parts coincide, from which that is their anatomy
+FAR_OUTSIDE = 0.1  # of the photo's size: joints beyond which x and y may be exchanged
 
 
-def validate(dataset: PoseDataset, *, pictures: bool = True, n_jobs: int = -1, random_state: int = 0) -> Validation:
+def validate(
+    dataset: PoseDataset, *, pictures: bool = True, n_jobs: int = -1, random_state: int = 0, verbose: bool = False
+) -> Validation:
     """Find labels that are probably wrong, before training on them.
 
     Most checks learn from the data set itself, so they work for any skeleton: which limbs are unusually long for the
@@ -30,11 +34,13 @@ def validate(dataset: PoseDataset, *, pictures: bool = True, n_jobs: int = -1, r
     ----------
     dataset : PoseDataset
     pictures : bool, default=True
-        Read the photos, too: find joints outside them, copies of a photo, and one subject in two photos.
+        Read the photos, too: find joints outside them, copies of a photo, and photos that show nearly the same.
     n_jobs : int, default=-1
         Threads that read photos; -1 uses all cores.
     random_state : int, default=0
         Seed of the cross-validation that judges sides.
+    verbose : bool, default=False
+        Show a progress bar.
 
     Returns
     -------
@@ -44,6 +50,8 @@ def validate(dataset: PoseDataset, *, pictures: bool = True, n_jobs: int = -1, r
     -----
     Exchanged sides are found where a limb disagrees with the rest of the body. Joints alone do not reveal a subject
     whose sides are all exchanged, nor a pose that is typical either way.
+
+    Near-duplicates say nothing about the labels: they are notes about the split, in which they belong on one side.
     """
     joints = dataset.joints.astype(float)
     sizes = body_sizes(joints, dataset.skeleton)
@@ -55,9 +63,11 @@ def validate(dataset: PoseDataset, *, pictures: bool = True, n_jobs: int = -1, r
         photo_sizes, unreadable = _photo_sizes(dataset, n_jobs)
         findings += unreadable
         findings += _outside(dataset, joints, photo_sizes, sizes)
-        findings += find_duplicates(dataset, joints, sizes, ~np.isnan(photo_sizes[:, 0]), n_jobs)
+        findings += find_duplicates(
+            dataset, joints, sizes, ~np.isnan(photo_sizes[:, 0]), n_jobs=n_jobs, verbose=verbose
+        )
     else:
-        findings += same_subjects(dataset, joints, sizes, dataset.photo_numbers())
+        findings += same_subjects(dataset, joints, sizes)
     order = list(KINDS)
     return Validation(dataset, sorted(findings, key=lambda each: (order.index(each.kind), -each.score)))
 
@@ -79,8 +89,25 @@ def _labels(dataset: PoseDataset, joints, sizes) -> list[Finding]:
         elif count < max(2, available / 2):
             message = f"only {count} of {n_parts} parts are labelled"
             findings.append(Finding("few labels", person, message, score=1 - count / n_parts))
+    return findings + _coinciding(dataset, joints, sizes)
+
+
+def _coinciding(dataset: PoseDataset, joints, sizes) -> list[Finding]:
+    """Several parts at one place, unless these parts often are."""
+    labelled, names = joints[..., 2] > 0, dataset.skeleton.parts
     gaps = np.linalg.norm(joints[:, :, None, :2] - joints[:, None, :, :2], axis=-1)
-    together = labelled[:, :, None] & labelled[:, None] & (gaps <= ONE_PLACE * sizes[:, None, None])
+    both = labelled[:, :, None] & labelled[:, None]
+    together = both & (gaps <= ONE_PLACE * sizes[:, None, None])
+    counts = together.sum(0)
+    usual = (counts >= COINCIDE[0] * both.sum(0)) & (counts >= COINCIDE[1])
+    findings = []
+    for first, second in np.argwhere(np.triu(usual, 1)):
+        message = (
+            f"{names[first]} and {names[second]} coincide in {counts[first, second]} of {both[:, first, second].sum()} "
+            "subjects, as parts that touch do"
+        )
+        findings.append(Finding("parts that coincide", None, message, parts=(names[first], names[second])))
+    together &= ~usual
     for person in np.flatnonzero(np.triu(together, 1).any((1, 2))).tolist():
         piles = _piles(together[person])
         parts = tuple(names[part] for pile in piles for part in pile)
@@ -188,9 +215,20 @@ def _outside(dataset: PoseDataset, joints, photo_sizes, sizes) -> list[Finding]:
     for person in np.flatnonzero(out.any(1)):
         chosen = np.flatnonzero(out[person])
         names = tuple(dataset.skeleton.parts[part] for part in chosen)
+        if _exchanged(joints[person], labelled[person], photo_sizes[person], beyond[person]):
+            message = f"{len(chosen)} joints outside the photo; all lie inside with x and y exchanged"
+            findings.append(Finding("x and y exchanged", int(person), message, score=float(len(chosen)), parts=names))
+            continue
         most = float(beyond[person, chosen].max())
         distance = f"up to {most:.0f} px" if most >= 1 else "less than a pixel"
         message = f"{', '.join(names)} outside the photo, by {distance}"
         score = most / sizes[person] if sizes[person] > 0 else most
         findings.append(Finding("outside the photo", int(person), message, score=score, parts=names))
     return findings
+
+
+def _exchanged(joints, labelled, size, beyond) -> bool:
+    """Whether joints lie far outside a photo, (P,), and all inside with x and y exchanged."""
+    far = (labelled & (beyond > FAR_OUTSIDE * size.max())).any()
+    turned = joints[labelled, 1::-1]
+    return bool(far and labelled.sum() > 1 and ((turned >= -OUTSIDE) & (turned <= size - 1 + OUTSIDE)).all())
