@@ -119,8 +119,8 @@ class EvaluationCrops(NamedTuple):
     side_convention: str | None
 
 
-def crop_size(machine) -> int:
-    """Side of the crops that a machine takes, in pixels."""
+def crop_size(machine) -> int | tuple[int, int]:
+    """Side of the square crops that a machine takes, in pixels, or their (height, width)."""
     return getattr(machine, "crop_size_", None) or getattr(machine, "crop_size", None) or CROP_SIZE
 
 

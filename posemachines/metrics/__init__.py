@@ -3,6 +3,7 @@
 from .averages import area_under_curve, average
 from .calibration import Reliability, reliability
 from .coco import coco_ap
+from .contour import contour_distance
 from .errors import localisation_error, pixel_distances
 from .oks import COCO_SIGMAS, oks, oks_pairs
 from .oks_ap import AREA_RANGES, OKS_THRESHOLDS, Detections, LabelledPeople, Matches, match, oks_ap
@@ -10,6 +11,7 @@ from .pck import box_length, normalised_distances, pair_length, pck, pck_curve, 
 from .pckh import head_length, pckh
 from .pcp import limb_distances, pcp
 from .pdj import PDJ_THRESHOLDS, pdj, torso_diameter
+from .radial import radial_errors, success_rates
 
 __all__ = [
     "AREA_RANGES",
@@ -24,6 +26,7 @@ __all__ = [
     "average",
     "box_length",
     "coco_ap",
+    "contour_distance",
     "head_length",
     "limb_distances",
     "localisation_error",
@@ -40,8 +43,10 @@ __all__ = [
     "pdj",
     "pixel_distances",
     "pooled_pck",
+    "radial_errors",
     "reference_length",
     "reliability",
+    "success_rates",
     "torso_diameter",
     "within",
 ]

@@ -1,0 +1,75 @@
+"""Verdicts that count the luck of training."""
+
+import numpy as np
+import pytest
+
+from benchmarks.studies.false_verdicts import BETTER, DESIGNS, WORLDS, share_called_different
+from posemachines.evaluation.resampled import Measure, folds_test, measures, seeds_test, verdicts
+
+MEAN = Measure("mean error", "error")
+
+
+def test_the_corrected_test_by_hand():
+    differences = np.array([[1.0, 2.0, 3.0, 2.0]])  # variance 2/3; factor 1/4 + 1/3
+    found = folds_test(differences, n_test=25, n_train=75)
+    error = np.sqrt((1 / 4 + 1 / 3) * 2 / 3)
+    assert found.value == 2
+    assert found.interval == pytest.approx((2 - 3.182446 * error, 2 + 3.182446 * error), abs=1e-5)
+    assert 0.04 < found.p < 0.06
+
+
+def test_one_training_each_gives_no_verdict(rng):
+    errors = {name: rng.lognormal(size=(1, 20, 3)) for name in "ab"}
+    found = verdicts(errors, errors, [MEAN], folds=None, groups=np.arange(20), n_train=60)
+    assert not found[0]["significant"]
+    assert "one training each" in found[0]["reason"]
+    assert np.isfinite(found[0]["difference"])
+
+
+def test_a_clear_difference_is_found_in_every_design(rng):
+    errors = {"a": rng.lognormal(0, 0.3, (2, 60, 3)), "b": 2 * rng.lognormal(0, 0.3, (2, 60, 3))}
+    groups = np.arange(60) // 2
+    folds = np.tile(groups % 5, (2, 1))
+    for design in (folds, None):
+        found = verdicts(errors, errors, measures((1.0,), "px"), folds=design, groups=groups, n_train=48)
+        assert found[0]["measure"] == "mean error"
+        assert found[0]["better"] == "a"
+        within = next(one for one in found if one["measure"] == "within 1 px")
+        assert within["better"] == "a"
+        assert within["difference"] < 0 < found[0]["difference"]  # b minus a: fewer within, more error
+
+
+def test_saturated_measures_are_not_tested(rng):
+    errors = {name: rng.lognormal(size=(2, 20, 3)) for name in "ab"}
+    found = verdicts(
+        errors, errors, measures((), "px", saturated=["PCK@0.2"]), folds=None, groups=np.arange(20), n_train=60
+    )
+    last = found[-1]
+    assert (last["measure"], last["saturated"], last["p_holm"]) == ("PCK@0.2", True, None)
+    assert "mean pose" in last["reason"]
+    assert {one["family"] for one in found[1:-1]} == {2}  # the median and PCK@0.1
+
+
+def test_a_joint_that_was_not_predicted_gives_no_verdict(rng):
+    errors = {name: rng.lognormal(size=(2, 20, 3)) for name in "ab"}
+    errors["a"][0, 0, 0] = np.inf
+    found = verdicts(errors, errors, [MEAN], folds=None, groups=np.arange(20), n_train=60)
+    assert not found[0]["significant"]
+
+
+def test_equal_machines_do_not_differ(rng):
+    errors = rng.lognormal(size=(3, 20, 3))
+    found = seeds_test(errors, errors, MEAN, np.arange(20), 60)
+    assert (found.value, found.p) == (0, 1)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_equal_machines_are_rarely_called_different(design):
+    """At most 5 % of the trials in the long run; here at most 10 of 100, which chance exceeds once in a hundred."""
+    found = share_called_different(WORLDS["100 subjects, 20 groups"], DESIGNS[design], 100, random_state=1)
+    assert found["mean error"] <= 10
+
+
+def test_a_real_difference_is_found_more_often():
+    world, design = WORLDS["300 subjects, each a group"], DESIGNS["5 folds x 2"]
+    assert share_called_different(world, design, 40, better=BETTER, random_state=1)["mean error"] > 50
