@@ -6,20 +6,35 @@ import warnings
 from ..io.coco_writer import write_coco, write_coco_results
 from ..io.deeplabcut import write_deeplabcut
 from .coco import load_coco
+from .crop_choice import CropChoice, CropShape, choose_crop_rule, choose_crop_shape
 from .crops import Crops
+from .cross_validation import Folds, folds
 from .deeplabcut import load_deeplabcut
 from .downloads import fetch
 from .flic import load_flic
+from .grouping import find_groups
+from .groups import Groups
 from .loading import load_dataset, load_people
 from .lsp import load_lsp, load_lspet
 from .mpii import load_mpii
 from .pose_dataset import PoseDataset
+from .recordings import time_blocks
 from .synthetic.figures import make_synthetic
+from .writing import dataset_of_poses, write_dataset
 
 __all__ = [
+    "CropChoice",
+    "CropShape",
     "Crops",
+    "Folds",
+    "Groups",
     "PoseDataset",
+    "choose_crop_rule",
+    "choose_crop_shape",
+    "dataset_of_poses",
     "fetch",
+    "find_groups",
+    "folds",
     "load_coco",
     "load_dataset",
     "load_deeplabcut",
@@ -29,8 +44,10 @@ __all__ = [
     "load_mpii",
     "load_people",
     "make_synthetic",
+    "time_blocks",
     "write_coco",
     "write_coco_results",
+    "write_dataset",
     "write_deeplabcut",
 ]
 

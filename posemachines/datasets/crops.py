@@ -16,26 +16,27 @@ import numpy as np
 from .._utils.checks import check_joint_frame
 from .._utils.progress import progress
 from .._utils.replacing import replacing
-from ..geometry import crop_transform, cut_crop, to_crop
+from ..geometry import crop_shape, crop_transform, cut_crop, frame_size, to_crop
+from ..photos import split_reference
 from ..skeleton import Skeleton
 
 __all__ = ["OUTSIDE", "Crops", "cut_crops"]
 
 OUTSIDE = 0.5  # px beyond the outermost pixel centres: the edge of the photo
 CACHE_VERSION = 2
-_PER_SUBJECT = ("X", "y", "transforms", "others", "occluded", "groups")
+_PER_SUBJECT = ("X", "y", "transforms", "others", "occluded", "groups", "extent")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Crops:
-    """Subjects in the canonical frame: centred, scaled and square.
+    """Subjects in the canonical frame: centred and scaled.
 
     Iterating yields ``X, y, transforms``; ``len(crops)`` is the number of subjects, and ``crops[selection]`` selects
     some of them, by a slice, a list of indices or a bool mask.
 
     Attributes
     ----------
-    X : uint8 ndarray of shape (N, size, size, 3)
+    X : uint8 ndarray of shape (N, height, width, 3)
         RGB crops.
     y : float32 ndarray of shape (N, P, 3)
         x, y in pixels of the crop, and labelled.
@@ -56,7 +57,9 @@ class Crops:
     side_convention : {"person", "observer"}
         Whose left is left.
     padding : float, optional
-        Side of the crop divided by the subject's size.
+        Longer side of the crop divided by that of the smallest frame of its shape that encloses the subject.
+    extent : float32 ndarray of shape (N, 2), optional
+        Width and height of each subject, as the crop rule sees it, in pixels of the photo.
     """
 
     X: np.ndarray
@@ -70,6 +73,7 @@ class Crops:
     crop_rule: str = "given"
     side_convention: str = "person"
     padding: float | None = None
+    extent: np.ndarray | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter((self.X, self.y, self.transforms))  # type: ignore[arg-type]  # None only in hand-made crops
@@ -96,20 +100,26 @@ class Crops:
         )
 
 
-def cut_crops(dataset, size: int, *, n_jobs: int = -1, verbose: bool = False, cache: str | Path | None = None) -> Crops:
+def cut_crops(
+    dataset,
+    size: int | tuple[int, int],
+    *,
+    n_jobs: int = -1,
+    verbose: bool = False,
+    cache: str | Path | None = None,
+) -> Crops:
     """The subjects of a :class:`PoseDataset` in the canonical frame; see :meth:`PoseDataset.crops`."""
-    if not isinstance(size, int | np.integer) or size < 1:
-        raise ValueError(f"size is the crop's side in pixels, a positive integer; got {size!r}")
+    shape = crop_shape(size)
     lost = np.flatnonzero(~(np.isfinite(dataset.centre).all(1) & (dataset.person_size > 0)))
     if len(lost):
         raise ValueError(
             f"{len(lost)} subjects, number {lost[0]} first, have no centre or size under crop_rule="
             f"{dataset.crop_rule!r} (no labels?); leave them out: dataset[dataset.labelled], or use crop_rule='photo'"
         )
-    file = None if cache is None else Path(cache) / f"crops-{_key(dataset, size)}.npz"
+    file = None if cache is None else Path(cache) / f"crops-{_key(dataset, shape)}.npz"
     arrays = None if file is None else _read_cache(file)
     if arrays is None:
-        arrays = _cut_all(dataset, size, n_jobs, verbose)
+        arrays = _cut_all(dataset, shape, n_jobs, verbose)
         if file is not None:
             _write_cache(file, arrays)
     return Crops(
@@ -122,35 +132,39 @@ def cut_crops(dataset, size: int, *, n_jobs: int = -1, verbose: bool = False, ca
         crop_rule=dataset.crop_rule,
         side_convention=dataset.side_convention,
         padding=dataset.padding,
+        extent=dataset.extent,
     )
 
 
-def _cut_all(dataset, size: int, n_jobs: int, verbose: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _cut_all(dataset, shape: tuple[int, int], n_jobs: int, verbose: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n = len(dataset)
-    tasks = (joblib.delayed(_cut)(dataset, index, size) for index in range(n))
+    sizes = frame_size(dataset.extent, shape[1] / shape[0])
+    tasks = (joblib.delayed(_cut)(dataset, index, float(sizes[index]), shape) for index in range(n))
     done = joblib.Parallel(n_jobs, prefer="threads", return_as="generator")(tasks)
-    X, y = np.empty((n, size, size, 3), np.uint8), np.empty_like(dataset.joints)
-    transforms, shapes = np.empty((n, 2, 3)), np.empty((n, 2), int)
+    X, y = np.empty((n, *shape, 3), np.uint8), np.empty_like(dataset.joints)
+    transforms, photo_shapes = np.empty((n, 2, 3)), np.empty((n, 2), int)
     n_outside = 0
     for index, one in enumerate(progress(done, "crops", shown=verbose, total=n)):
-        X[index], y[index], transforms[index], shapes[index], outside = one
+        X[index], y[index], transforms[index], photo_shapes[index], outside = one
         n_outside += outside
-    check_joint_frame(dataset.joints, shapes, what="photo")
+    check_joint_frame(dataset.joints, photo_shapes, what="photo")
     if n_outside:
         warnings.warn(f"{n_outside} labelled joints lie outside their photo and are left out", stacklevel=4)
     return X, y, transforms
 
 
-def _cut(dataset, index: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...], int]:
+def _cut(
+    dataset, index: int, size: float, shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, ...], int]:
     photo = dataset.photo(index)
-    transform = crop_transform(dataset.centre[index], float(dataset.person_size[index]), size, padding=dataset.padding)
+    transform = crop_transform(dataset.centre[index], size, shape, padding=dataset.padding)
     joints = dataset.joints[index].copy()
     edge = np.array(photo.shape[1::-1]) - 1 + OUTSIDE
     outside = (joints[:, 2] > 0) & ((joints[:, :2] < -OUTSIDE) | (joints[:, :2] > edge)).any(1)
     joints[:, :2] = to_crop(joints[:, :2], transform)
     joints[outside] = 0
     joints[joints[:, 2] == 0] = 0
-    return cut_crop(photo, transform, size), joints, transform, photo.shape[:2], int(outside.sum())
+    return cut_crop(photo, transform, shape), joints, transform, photo.shape[:2], int(outside.sum())
 
 
 def _others_in_crops(joints: np.ndarray, transforms: np.ndarray) -> np.ndarray | None:
@@ -166,14 +180,15 @@ def _others_in_crops(joints: np.ndarray, transforms: np.ndarray) -> np.ndarray |
 # -- the cache ---------------------------------------------------------------------------------------------------------
 
 
-def _key(dataset, size: int) -> str:
+def _key(dataset, shape: tuple[int, int]) -> str:
     """A digest of everything that the crops depend on; files count by name, size and time."""
-    digest = hashlib.sha256(f"{CACHE_VERSION} {size} {dataset.padding}".encode())
-    for array in (dataset.joints, dataset.centre, dataset.person_size):
+    digest = hashlib.sha256(f"{CACHE_VERSION} {shape} {dataset.padding}".encode())
+    for array in (dataset.joints, dataset.centre, dataset.extent):
         digest.update(np.ascontiguousarray(array).tobytes())
     for photo in dataset.photos:
         if isinstance(photo, str | Path):
-            status = os.stat(photo) if os.path.exists(photo) else None
+            file, _ = split_reference(photo)
+            status = os.stat(file) if file.exists() else None
             digest.update(f"{photo} {status and (status.st_size, status.st_mtime_ns)}".encode())
         else:
             digest.update(np.ascontiguousarray(photo).tobytes())

@@ -23,7 +23,12 @@ SIZE_OF_TORSO = 200 * 0.0110  # a person's size, in heights of the torso box: sc
 
 @renamed_keyword(frame="crop_rule")
 def load_flic(
-    root: str | Path, *, split: str | None = None, crop_rule: str = "cpm", side_convention: str = "observer"
+    root: str | Path,
+    *,
+    split: str | None = None,
+    crop_rule: str = "cpm",
+    side_convention: str = "observer",
+    max_missing: float = 0.1,
 ) -> PoseDataset:
     """Upper bodies in frames of films: nine joints of one person per frame.
 
@@ -39,6 +44,8 @@ def load_flic(
     side_convention : {"observer", "person"}, default="observer"
         "observer" exchanges left and right of people whose right shoulder lies right of the left one in the photo;
         "person" keeps the sides of the file.
+    max_missing : float, default=0.1
+        Share of photos that may be missing; their subjects are left out, with a note.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def load_flic(
     Raises
     ------
     FileNotFoundError
-        If the folder, the labels or a photo is missing.
+        If the folder, the labels or too many photos are missing.
     ValueError
         If ``examples.mat`` does not have this layout.
 
@@ -63,10 +70,13 @@ def load_flic(
     if side_convention == "observer":
         found = replace(found, joints=_facing(found.joints))
     images = Path(root) / "images"
-    if crop_rule == "joints":
-        return dataset_of(found, images, file, crop_rule="joints", side_convention=side_convention)
     assert found.boxes is not None
     left, top, width, height = found.boxes.T
+    found = replace(found, boxes=None)  # they enclose the torso, not the subject
+    if crop_rule == "joints":
+        return dataset_of(
+            found, images, file, crop_rule="joints", side_convention=side_convention, max_missing=max_missing
+        )
     return dataset_of(
         found,
         images,
@@ -76,6 +86,7 @@ def load_flic(
         person_size=SIZE_OF_TORSO * height,
         padding=CPM_PADDING,
         side_convention=side_convention,
+        max_missing=max_missing,
     )
 
 

@@ -19,7 +19,12 @@ DOWN = 15.0  # px that hourglass networks move the centre down, for a person of 
 
 @renamed_keyword(frame="crop_rule")
 def load_mpii(
-    annotations: str | Path, images: str | Path, *, split: str | None = None, crop_rule: str = "cpm"
+    annotations: str | Path,
+    images: str | Path,
+    *,
+    split: str | None = None,
+    crop_rule: str = "cpm",
+    max_missing: float = 0.1,
 ) -> PoseDataset:
     """People with labelled joints; a photo may show several.
 
@@ -38,6 +43,8 @@ def load_mpii(
         What sets centre and size: the annotated centre and height, with a person of scale 1 being 234 of 368 px high,
         as in Convolutional Pose Machines; the same with the centre moved down by 15 px times the scale and a padding of
         1.25, as in hourglass networks; or the bounding box of the labelled joints.
+    max_missing : float, default=0.1
+        Share of photos that may be missing; their subjects are left out, with a note.
 
     Returns
     -------
@@ -48,7 +55,7 @@ def load_mpii(
     Raises
     ------
     FileNotFoundError
-        If the file, the folder or a photo is missing.
+        If the file, the folder or too many photos are missing.
     ValueError
         If the file has none of these layouts, or lacks the split.
 
@@ -61,7 +68,7 @@ def load_mpii(
     check_split(split, SPLITS)
     found = of_split(read_mpii(annotations), split, Path(annotations))
     if crop_rule == "joints":
-        return dataset_of(found, images, annotations, crop_rule="joints")
+        return dataset_of(found, images, annotations, crop_rule="joints", max_missing=max_missing)
     assert found.centre is not None
     assert found.person_size is not None
     centre = found.centre.copy()
@@ -75,4 +82,5 @@ def load_mpii(
         centre=centre,
         person_size=found.person_size,
         padding=CPM_PADDING if crop_rule == "cpm" else HOURGLASS_PADDING,
+        max_missing=max_missing,
     )

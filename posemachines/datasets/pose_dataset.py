@@ -9,7 +9,7 @@ import numpy as np
 
 from .._utils.checks import check_joints
 from .._utils.deprecation import renamed_keyword
-from ..geometry import box_frame, joints_frame, read_photo, to_rgb
+from ..geometry import box_extent, joints_extent, read_photo, to_rgb
 from ..io.photo_files import photo_size
 from ..sides import SIDE_CONVENTIONS, observer_centric
 from ..skeleton import Skeleton, get_skeleton
@@ -20,9 +20,12 @@ from .splits import in_training, linked_units
 __all__ = ["Crops", "PoseDataset"]
 
 PADDING = {"joints": 1 / 0.7, "box": 1.25, "photo": 1.0}
-"""Side of the crop divided by the subject's size, by the rules that need no centre and size."""
+"""Longer side of the crop divided by the subject's size, by the rules that need no centre and size."""
 
-_PER_SUBJECT = ("joints", "centre", "person_size", "occluded", "reference_length", "photo_ids", "groups")
+_PER_SUBJECT = (
+    "joints", "centre", "person_size", "extent", "occluded", "reference_length", "photo_ids", "groups", "boxes",
+    "mm_per_pixel", "subjects",
+)  # fmt: skip
 
 
 class PoseDataset(OldAttributes):
@@ -43,12 +46,14 @@ class PoseDataset(OldAttributes):
         "photo", the whole photo; or any other name, such as "cpm", together with `centre` and `person_size`. Every
         report records it.
     padding : float, optional
-        Side of the crop divided by the subject's size: by default 1 / 0.7 for labelled joints and given sizes, 1.25
-        for boxes, which enclose the whole body, and 1.0 for whole photos.
+        Longer side of the crop divided by that of the smallest frame of its shape that encloses the subject: by default
+        1 / 0.7 for labelled joints and given sizes, 1.25 for boxes, which enclose the whole body, and 1.0 for whole
+        photos.
     boxes : ndarray of shape (N, 4), optional
-        Bounding boxes, x, y, width, height; for ``crop_rule="box"``.
-    centre, person_size : ndarray of shape (N, 2) and (N,), optional
-        In pixels of the photo; for a `crop_rule` of another name.
+        Bounding boxes, x, y, width, height; ``crop_rule="box"`` needs them, and they are kept under any rule. Rows of
+        NaN stand for subjects without one.
+    centre, person_size : ndarray of shape (N, 2) and (N,) or (N, 2), optional
+        In pixels of the photo; for a `crop_rule` of another name. `person_size` is one length, or width and height.
     side_convention : {"person", "observer"}, default="person"
         Whose left is left.
     occluded : bool ndarray of shape (N, P), optional
@@ -59,13 +64,25 @@ class PoseDataset(OldAttributes):
         What the data set calls each subject's photo.
     groups : sequence of N int or str, optional
         What must not be divided between training and test: the video, the animal, the patient.
+    groups_source : str, default=""
+        Where the groups come from, for reports.
+    mm_per_pixel : ndarray of shape (N,), optional
+        Spacing of the photo's pixels, in mm; NaN where it is unknown.
+    subjects : sequence of N str, optional
+        Name of each individual or specimen; empty where it is unknown.
+    notes : sequence of str, optional
+        What the user should know about the data: what was guessed, dropped or recognised.
     name : str
         Shown in reports.
 
     Attributes
     ----------
-    centre, person_size : float32 ndarray of shape (N, 2) and (N,)
-        As `crop_rule` sets them.
+    centre : float32 ndarray of shape (N, 2)
+        Middle of each subject, as `crop_rule` sets it, in pixels of the photo.
+    extent : float32 ndarray of shape (N, 2)
+        Width and height of each subject, as `crop_rule` sees it; both are `person_size` where that is one length.
+    person_size : float32 ndarray of shape (N,)
+        The longer of them.
 
     Raises
     ------
@@ -96,6 +113,10 @@ class PoseDataset(OldAttributes):
         reference_length=None,
         photo_ids=None,
         groups=None,
+        groups_source: str = "",
+        mm_per_pixel=None,
+        subjects=None,
+        notes: Sequence[str] = (),
         name: str = "subjects",
     ) -> None:
         if isinstance(photos, str | Path):
@@ -116,7 +137,8 @@ class PoseDataset(OldAttributes):
         self.padding = PADDING.get(crop_rule, PADDING["joints"]) if padding is None else float(padding)
         if not 0.25 <= self.padding < np.inf:
             raise ValueError(f"padding is the crop's side divided by the subject's size, about 1.4; got {padding}")
-        self.centre, self.person_size = self._frames(boxes, centre, person_size)
+        self.boxes = self._per_subject("boxes", boxes, (len(self), 4), np.float32)
+        self.centre, self.extent, self.person_size = self._frames(centre, person_size)
         if side_convention not in SIDE_CONVENTIONS:
             raise ValueError(f"side_convention must be one of {', '.join(SIDE_CONVENTIONS)}; got {side_convention!r}")
         self.side_convention = side_convention
@@ -124,6 +146,12 @@ class PoseDataset(OldAttributes):
         self.reference_length = self._per_subject("reference_length", reference_length, (len(self),), np.float32)
         self.photo_ids = self._per_subject("photo_ids", photo_ids, (len(self),), None)
         self.groups = self._per_subject("groups", groups, (len(self),), None)
+        self.groups_source = groups_source
+        self.mm_per_pixel = self._per_subject("mm_per_pixel", mm_per_pixel, (len(self),), np.float32)
+        if self.mm_per_pixel is not None and (self.mm_per_pixel <= 0).any():
+            raise ValueError("mm_per_pixel must be positive, or NaN where the spacing is unknown")
+        self.subjects = self._per_subject("subjects", subjects, (len(self),), None)
+        self.notes = (notes,) if isinstance(notes, str) else tuple(notes)
 
     def _per_subject(self, name: str, values, shape: tuple[int, ...], dtype) -> np.ndarray | None:
         if values is None:
@@ -133,16 +161,17 @@ class PoseDataset(OldAttributes):
             raise ValueError(f"{name} must have shape {shape}, one entry per subject; got {array.shape}")
         return array
 
-    def _frames(self, boxes, centre, person_size) -> tuple[np.ndarray, np.ndarray]:
+    def _frames(self, centre, person_size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Centre, extent and longer side of each subject, as the crop rule sees it."""
         if self.crop_rule == "joints":
-            frame = joints_frame(self.joints)
+            frame = joints_extent(self.joints)
         elif self.crop_rule == "photo":
             sizes = np.array([photo_size(photo) for photo in self.photos])
-            frame = (sizes - 1) / 2, sizes.max(1)
+            frame = (sizes - 1) / 2, sizes
         elif self.crop_rule == "box":
-            if boxes is None:
+            if self.boxes is None:
                 raise ValueError('crop_rule="box" needs boxes=..., of shape (N, 4): x, y, width, height')
-            frame = box_frame(boxes)
+            frame = box_extent(self.boxes)
         else:
             if centre is None or person_size is None:
                 raise ValueError(
@@ -150,13 +179,14 @@ class PoseDataset(OldAttributes):
                     f"the rules without them are {', '.join(PADDING)}"
                 )
             frame = np.asarray(centre), np.asarray(person_size)
-        centre, person_size = (np.array(values, np.float32) for values in frame)
-        if centre.shape != (len(self), 2) or person_size.shape != (len(self),):
+        centre, extent = (np.array(values, np.float32) for values in frame)
+        if centre.shape != (len(self), 2) or extent.shape not in ((len(self),), (len(self), 2)):
             raise ValueError(
                 f"centre must be ({len(self)}, 2) and person_size ({len(self)},) for {len(self)} subjects; "
-                f"got {centre.shape} and {person_size.shape}"
+                f"got {centre.shape} and {extent.shape}"
             )
-        return centre, person_size
+        extent = np.repeat(extent[:, None], 2, axis=1) if extent.ndim == 1 else extent
+        return centre, extent, extent.max(1)
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -259,6 +289,52 @@ class PoseDataset(OldAttributes):
             joints[index, : len(rest)] = self.joints[rest]
         return joints
 
+    def with_crop_rule(
+        self, rule: str, *, padding: float | None = None, boxes=None, centre=None, person_size=None
+    ) -> PoseDataset:
+        """The same subjects, cropped in another way.
+
+        Parameters
+        ----------
+        rule : str
+            See `crop_rule`.
+        padding : float, optional
+            By default that of the rule, or the present one if the rule stays.
+        boxes : ndarray of shape (N, 4), optional
+            For ``rule="box"``; by default those of the data set.
+        centre, person_size : ndarray of shape (N, 2) and (N,) or (N, 2), optional
+            For rules of other names.
+
+        Returns
+        -------
+        PoseDataset
+            Its photos and labels are shared, not copied.
+
+        Raises
+        ------
+        ValueError
+            If the rule lacks what it needs.
+        """
+        other = self[:]
+        same = rule == self.crop_rule
+        if padding is None:
+            padding = self.padding if same else PADDING.get(rule, PADDING["joints"])
+        if not 0.25 <= padding < np.inf:
+            raise ValueError(f"padding is the crop's side divided by the subject's size, about 1.4; got {padding}")
+        other.crop_rule, other.padding = rule, float(padding)
+        if boxes is not None:
+            other.boxes = self._per_subject("boxes", boxes, (len(self), 4), np.float32)
+        if not (same and boxes is None and centre is None and person_size is None):
+            other.centre, other.extent, other.person_size = other._frames(centre, person_size)
+        return other
+
+    def with_groups(self, groups, source: str = "") -> PoseDataset:
+        """The same subjects with other groups, (N,) int or str, or None; `source` says where they come from."""
+        other = self[:]
+        other.groups = self._per_subject("groups", groups, (len(self),), None)
+        other.groups_source = source
+        return other
+
     def observer_centric(self) -> PoseDataset:
         """The same subjects, left and right as an observer names them; see :func:`.observer_centric`.
 
@@ -279,14 +355,19 @@ class PoseDataset(OldAttributes):
         return seen
 
     def crops(
-        self, size: int = 128, *, n_jobs: int = -1, verbose: bool = False, cache: str | Path | None = None
+        self,
+        size: int | tuple[int, int] = 128,
+        *,
+        n_jobs: int = -1,
+        verbose: bool = False,
+        cache: str | Path | None = None,
     ) -> Crops:
         """All subjects in the canonical frame.
 
         Parameters
         ----------
-        size : int, default=128
-            Side of the crops, in pixels.
+        size : int or (height, width), default=128
+            Side of square crops, or both sides, in pixels.
         n_jobs : int, default=-1
             Threads; -1 uses all cores.
         verbose : bool, default=False

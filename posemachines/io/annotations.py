@@ -37,6 +37,18 @@ class Annotations:
         Length that the data set's protocol divides by, in pixels; NaN where it is missing.
     splits : list of N str, optional
         Published split of each subject, such as "train".
+    groups : list of N str, optional
+        Which video, animal or patient each subject belongs to, where the file says so.
+    mm_per_pixel : float ndarray of shape (N,), optional
+        Spacing of the photo's pixels; NaN where it is unknown.
+    sizes : float ndarray of shape (N, 2), optional
+        Width and height of each subject's photo according to the file; NaN where it does not say.
+    subjects : list of N str, optional
+        Name of the individual or specimen.
+    stored : bool, default=False
+        The labelling tool showed photos as they are stored, without turning them by their EXIF orientation.
+    notes : tuple of str, optional
+        Sentences for the user: what was recognised, guessed or left out.
     """
 
     name: str
@@ -50,6 +62,12 @@ class Annotations:
     person_size: np.ndarray | None = None
     reference_length: np.ndarray | None = None
     splits: list[str] | None = None
+    groups: list[str] | None = None
+    mm_per_pixel: np.ndarray | None = None
+    sizes: np.ndarray | None = None
+    subjects: list[str] | None = None
+    stored: bool = False
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.photos)

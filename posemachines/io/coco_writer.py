@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from .._utils.replacing import replacing
+from ..photos import photo_size
 from .coco import LABELLED, VISIBLE
-from .photo_files import photo_size
+from .written import bare_names, enclosing_boxes, lost, photo_files
 
 __all__ = ["write_coco", "write_coco_results"]
 
 
-def write_coco(path: str | Path, dataset, *, images: str | Path | None = None) -> None:
+def write_coco(path: str | Path, dataset, *, images: str | Path | None = None) -> list[str]:
     """Write a data set as COCO's annotations.
 
     Parameters
@@ -26,31 +27,38 @@ def write_coco(path: str | Path, dataset, *, images: str | Path | None = None) -
     dataset : PoseDataset
         With photos in files.
     images : path, optional
-        Folder that the written names are relative to; by default only the file names are written.
+        Folder that the written names are relative to; by default the file names are written, with the folders that
+        tell them apart.
+
+    Returns
+    -------
+    list of str
+        What the file does not hold.
 
     Raises
     ------
     ValueError
-        If a photo is an array.
+        If a photo is an array, or not below `images`.
 
     Notes
     -----
-    Bounding boxes are those of the labelled joints, and areas those of the boxes. What `PoseDataset` does not hold
-    (masks, licences) is not written.
+    Bounding boxes are those of the data set, otherwise of the labelled joints, and areas those of the boxes. Groups are
+    the ``video`` of the images. Masks and licences are not written.
     """
-    files = _files(dataset, "annotations")
-    numbers = {file: number for number, file in enumerate(dict.fromkeys(files), 1)}
+    photos, names = photo_files(dataset, "annotations"), bare_names(dataset, images)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names), 1)}
+    boxes = enclosing_boxes(dataset)
     entries = []
-    for index, file in enumerate(files):
+    for index, name in enumerate(names):
         joints = dataset.joints[index]
         codes = np.where(joints[:, 2] > 0, VISIBLE, 0)
         if dataset.occluded is not None:
             codes[(codes > 0) & dataset.occluded[index]] = LABELLED
-        box = _box_of(joints)
+        box = [round(value, 3) for value in boxes[index].tolist()]
         entries.append(
             {
                 "id": index + 1,
-                "image_id": numbers[file],
+                "image_id": numbers[name],
                 "category_id": 1,
                 "keypoints": _flat(joints[:, :2], codes),
                 "num_keypoints": int((codes > 0).sum()),
@@ -65,15 +73,30 @@ def write_coco(path: str | Path, dataset, *, images: str | Path | None = None) -
         "keypoints": list(dataset.skeleton.parts),
         "skeleton": [[first + 1, second + 1] for first, second in dataset.skeleton.limbs],
     }
-    listed = [
-        {
-            "id": number,
-            "file_name": _name(file, images),
-            **dict(zip(("width", "height"), photo_size(file), strict=True)),
-        }
-        for file, number in numbers.items()
-    ]
+    groups = _groups(dataset, names)
+    listed = []
+    for name, photo in dict(zip(names, photos, strict=True)).items():
+        width, height = photo_size(photo)
+        listed.append({"id": numbers[name], "file_name": name, "width": width, "height": height})
+        if groups:
+            listed[-1]["video"] = groups[name]
     _write({"images": listed, "annotations": entries, "categories": [category]}, Path(path))
+    held = ("occluded", "boxes", "limbs", *(["groups"] if groups else []))
+    notes = lost(dataset, "COCO's file", held=held)
+    if dataset.boxes is None:
+        notes.append("the boxes in the file are those of the labelled joints: the data set has none")
+    return notes
+
+
+def _groups(dataset, names: list[str]) -> dict[str, str]:
+    """The group of each photo; nothing where its subjects have several."""
+    if dataset.groups is None:
+        return {}
+    groups: dict[str, str] = {}
+    for name, group in zip(names, dataset.groups, strict=True):
+        if groups.setdefault(name, str(group)) != str(group):
+            return {}
+    return groups
 
 
 def write_coco_results(path: str | Path, photo_ids, joints, scores, *, category_id: int = 1) -> None:
@@ -115,16 +138,6 @@ def write_coco_results(path: str | Path, photo_ids, joints, scores, *, category_
     _write(entries, Path(path))
 
 
-def _files(dataset, what: str) -> list[Path]:
-    if not all(isinstance(photo, str | Path) for photo in dataset.photos):
-        raise ValueError(f"the photos of {dataset.name!r} are arrays; {what} need files: save them first")
-    return [Path(photo) for photo in dataset.photos if isinstance(photo, str | Path)]
-
-
-def _name(file: Path, images: str | Path | None) -> str:
-    return file.name if images is None else file.relative_to(images).as_posix()
-
-
 def _number(value):
     return value.item() if isinstance(value, np.generic) else value
 
@@ -135,14 +148,6 @@ def _flat(points: np.ndarray, third: np.ndarray) -> list:
     rows = [[round(float(x), 3), round(float(y), 3), round(third[i].item(), 5)] if labelled[i] else [0, 0, 0]
             for i, (x, y) in enumerate(points)]  # fmt: skip
     return [value for row in rows for value in row]
-
-
-def _box_of(joints: np.ndarray) -> list[float]:
-    labelled = joints[joints[:, 2] > 0, :2]
-    if not len(labelled):
-        return [0.0, 0.0, 0.0, 0.0]
-    low, high = labelled.min(0), labelled.max(0)
-    return [round(float(value), 2) for value in (*low, *(high - low + 1))]
 
 
 def _write(content, path: Path) -> None:

@@ -1,14 +1,16 @@
-"""DeepLabCut's CSV files: any landmarks of one animal per photo, or of several.
+"""DeepLabCut's labels: a whole project, a folder of videos' folders, or one table; any landmarks of any animals.
 
-Traps: three rows of heads, or four with individuals; the photo is named in one column or in three (``labeled-data``,
-video, image); the columns of "single", landmarks of the scene, are no animal's; an empty cell is not labelled.
+Traps: the tables' own (:mod:`.deeplabcut_tables`); a project has one ``CollectedData`` file per video, beside other
+tables that are no labels (``machinelabels``, predictions, copies); its config lists videos by the paths of another
+computer, so the folders of ``labeled-data`` count; paths in the tables may have backslashes, or an old folder's name;
+the columns of "single", landmarks of the scene, are no animal's; an empty cell is not labelled; pixels count from 0,
+at their centres, as matplotlib shows them.
 """
 
 from __future__ import annotations
 
 import csv
-import logging
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,178 +19,233 @@ from .._utils.replacing import replacing
 from ..sides import mirror_pairs
 from ..skeleton import Skeleton
 from .annotations import Annotations
-from .files import existing_file
+from .deeplabcut_projects import LABELLED_DATA, Project, find_project, video_of
+from .deeplabcut_tables import HEADS, UNIQUE, LandmarkTable, begins_with_heads, read_landmark_table
 
-__all__ = ["LandmarkTable", "read_deeplabcut", "read_landmark_table", "write_deeplabcut"]
+__all__ = [
+    "HEADS",
+    "LandmarkTable",
+    "read_deeplabcut",
+    "read_landmark_table",
+    "recognise_deeplabcut",
+    "write_deeplabcut",
+]
 
-HEADS = ("scorer", "individuals", "bodyparts", "coords")
-THIRD = ("likelihood", "score", "confidence")
-logger = logging.getLogger(__name__)
+
+def recognise_deeplabcut(path: Path) -> str | None:
+    """What makes a file or folder DeepLabCut's, in words; None where nothing does."""
+    if path.is_file() and path.suffix.lower() == ".csv":
+        first = begins_with_heads(path)
+        return f"read as DeepLabCut: the first row is {first!r}" if first else None
+    if path.is_file() and path.suffix.lower() == ".h5":
+        own = path.name.lower().startswith(("collecteddata", "machinelabels"))
+        return f"read as DeepLabCut: the name {path.name}" if own else None
+    project = find_project(path)
+    return f"read as DeepLabCut: {project.seen}" if project else None
 
 
-@dataclass(frozen=True)
-class LandmarkTable:
-    """What a file of DeepLabCut holds.
+def read_deeplabcut(
+    path: str | Path,
+    *,
+    limbs=None,
+    pairs=None,
+    animal: str | list[str] | None = None,
+    scorer: str | None = None,
+    predictions: bool = False,
+) -> Annotations:
+    """Labels of a project or a table: one animal after the other, photo by photo, those without a label left out.
 
-    Attributes
+    Parameters
     ----------
-    photos : list of R str
-        Names of the photos, one per row.
-    individuals : list of A str
-        Animals; one, unnamed, where the file does not name them.
-    parts : tuple of P str
-    values : ndarray of shape (R, A, P, 2 or 3)
-        x, y, and the likelihood where every landmark has one; NaN for an empty cell.
-    """
+    path : path
+        Project folder, its ``config.yaml`` or ``labeled-data``, a folder of one video, or one ``CollectedData`` file.
+    limbs : sequence of (part, part), optional
+        By default the skeleton of ``config.yaml``; a table alone has none.
+    pairs : sequence of (right, left), optional
+        By default found in the names (:func:`posemachines.sides.mirror_pairs`).
+    animal : str or list of str, optional
+        Individuals to read; by default all animals. "single" reads the unique landmarks of the scene.
+    scorer : str, optional
+        Whose labels, where several people labelled; by default the scorer of ``config.yaml``.
+    predictions : bool, default=False
+        Read a network's predictions as if they were labels.
 
-    photos: list[str]
-    individuals: list[str]
-    parts: tuple[str, ...]
-    values: np.ndarray
-
-
-def read_landmark_table(path: str | Path) -> LandmarkTable:
-    """Labels (``CollectedData``) or predictions of DeepLabCut.
+    Returns
+    -------
+    Annotations
+        `groups` are the videos and `subjects` the animals, where the files name them.
 
     Raises
     ------
     FileNotFoundError
-        If there is no file.
+        If there is no such file or folder.
     ValueError
-        If the file is not of this format.
-    """
-    path = existing_file(path, "give DeepLabCut's CSV file")
-    heads, rows = _heads_and_rows(path)
-    first = _first_column(heads, path)
-    columns = _columns(heads, first, path)
-    individuals = list(dict.fromkeys(individual for individual, _, _ in columns))
-    parts = _parts(columns, individuals, path)
-    third = [kind for kind in THIRD if all((who, part, kind) in columns for who in individuals for part in parts)]
-    kinds = ("x", "y", *third[:1])
-    values = np.full((len(rows), len(individuals), len(parts), len(kinds)), np.nan)
-    for number, row in enumerate(rows):
-        for place in np.ndindex(values.shape[1:]):
-            column = columns.get((individuals[place[0]], parts[place[1]], kinds[place[2]]))
-            if column is not None:
-                values[(number, *place)] = _number(row[column], path, number + len(heads) + 1, column + 1)
-    photos = ["/".join(cell.strip() for cell in row[:first] if cell.strip()) for row in rows]
-    return LandmarkTable(photos, individuals, parts, values)
-
-
-def read_deeplabcut(path: str | Path, *, limbs=(), pairs=None) -> Annotations:
-    """Labels of a ``CollectedData`` file: one animal after the other, photo by photo, those without a label left out.
-
-    Parameters
-    ----------
-    path : path
-    limbs : sequence of (part, part), optional
-        The file has none.
-    pairs : sequence of (right, left), optional
-        By default found in the names (:func:`posemachines.sides.mirror_pairs`).
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        As :func:`read_landmark_table`; ValueError also if nothing is labelled.
+        If a file is not of this format, or holds predictions; if a folder has no table of labels, or nothing is
+        labelled; if several people labelled the same video and `scorer` is not given.
     """
     path = Path(path)
-    table = read_landmark_table(path)
-    labelled = np.isfinite(table.values[..., :2]).all(-1, keepdims=True)
-    joints = np.concatenate([np.where(labelled, table.values[..., :2], 0), labelled], -1).astype(np.float32)
-    rows, animals = np.nonzero(labelled[..., 0].any(-1))
-    if not len(rows):
-        raise ValueError(f"{path} has no labelled landmark")
-    pairs = mirror_pairs(table.parts) if pairs is None else tuple(pairs)
-    skeleton = Skeleton(path.stem, table.parts, limbs=tuple(limbs), pairs=pairs)
-    return Annotations(path.stem, [table.photos[row] for row in rows], joints[rows, animals], skeleton)
-
-
-def _heads_and_rows(path: Path) -> tuple[dict[str, list[str]], list[list[str]]]:
-    """The rows of heads by their names, and the rows of the photos."""
-    with path.open(newline="", encoding="utf-8-sig") as stream:
-        rows = [row for row in csv.reader(stream) if any(cell.strip() for cell in row)]
-    heads: dict[str, list[str]] = {}
-    for row in rows:
-        name = row[0].strip().lower()
-        if name not in HEADS or name in heads:
-            break
-        heads[name] = [cell.strip() for cell in row]
-    if not {"bodyparts", "coords"} <= {*heads}:
-        begins = rows[0][0] if rows else "nothing"
+    if not path.exists():
+        raise FileNotFoundError(f"no file or folder {path}; give DeepLabCut's project, or a CollectedData file")
+    project = find_project(path)
+    if project is None:
         raise ValueError(
-            f"{path} begins with {begins!r}, not with DeepLabCut's rows of heads: scorer, bodyparts, coords, with "
-            "individuals before bodyparts where there are several"
+            f"{path} holds no labels of DeepLabCut: neither CollectedData*.csv, nor folders of videos with one; give "
+            "the project, its folder labeled-data, or the CSV file"
         )
-    width = len(heads["coords"])
-    for number, row in enumerate(rows, 1):
-        if len(row) != width:
-            raise ValueError(f"{path}: row {number} has {len(row)} columns; its heads have {width}")
-    return heads, rows[len(heads) :]
+    notes = [*project.notes]
+    tables = {}
+    for file in project.tables(scorer):
+        table = read_landmark_table(file, scorer=scorer, animal=animal)
+        if table.is_prediction:
+            notes.append(_refused(file, table, predictions))
+        tables[file] = table
+    parts = _parts(list(tables.values()), project, notes)
+    found = _joined(tables, parts, project, notes)
+    skeleton = Skeleton(
+        project.name,
+        parts,
+        limbs=project.limbs(parts, notes) if limbs is None else tuple(limbs),
+        pairs=mirror_pairs(parts) if pairs is None else tuple(pairs),
+    )
+    return replace(found, skeleton=skeleton, notes=tuple(dict.fromkeys(notes)))
 
 
-def _first_column(heads: dict[str, list[str]], path: Path) -> int:
-    """The first column that is a coordinate; those before it name the photo."""
-    kinds = [cell.lower() for cell in heads["coords"]]
-    first = next((index for index, kind in enumerate(kinds) if kind in ("x", "y")), None)
-    if first is None:
-        raise ValueError(f"{path}: its row coords has neither x nor y; it has {', '.join(sorted({*kinds[1:]}))}")
-    return first
+def _refused(file: Path, table: LandmarkTable, wanted: bool) -> str:
+    """A note about predictions that are wanted as labels; ValueError otherwise."""
+    if not wanted:
+        raise ValueError(
+            f"{file} holds predictions of a network (scorer {table.scorer!r}), not labels; give "
+            "CollectedData_<scorer>.csv; to train on predictions as if they were labels, pass format='csv'"
+        )
+    return f"{file.name} holds predictions of {table.scorer!r}, read as if they were labels"
 
 
-def _columns(heads: dict[str, list[str]], first: int, path: Path) -> dict[tuple[str, str, str], int]:
-    """Where each (individual, part, coordinate) is."""
-    columns: dict[tuple[str, str, str], int] = {}
-    for index in range(first, len(heads["coords"])):
-        individual = heads["individuals"][index] if "individuals" in heads else ""
-        key = (individual, heads["bodyparts"][index], heads["coords"][index].lower())
-        if key in columns:
-            raise ValueError(f"{path}: columns {columns[key] + 1} and {index + 1} are both {' '.join(key).strip()}")
-        columns[key] = index
-    return columns
+def _parts(tables: list[LandmarkTable], project: Project, notes: list[str]) -> tuple[str, ...]:
+    """The parts of all tables, in the order of the config, and notes about those that differ."""
+    there = list(dict.fromkeys(part for table in tables for part in table.parts))
+    parts = tuple(part for part in project.parts if part in there)
+    extra = tuple(part for part in there if part not in parts)
+    if project.parts and extra and tables[0].individuals != [UNIQUE]:
+        notes.append(f"config.yaml does not list the parts {', '.join(extra)}, which are labelled")
+    if lacking := [part for part in project.parts if part not in there and part not in project.unique]:
+        notes.append(f"config.yaml lists the parts {', '.join(lacking)}, which are in no table: they are left out")
+    if any({*table.parts} != {*there} for table in tables):
+        notes.append("the tables have different parts: where a table lacks a part, it is not labelled")
+    if unique := list(dict.fromkeys(part for table in tables for part in table.unique)):
+        notes.append(
+            f"the unique landmarks {', '.join(unique)}, which belong to no animal, are left out; animal='single' reads "
+            "them"
+        )
+    return parts + extra
 
 
-def _parts(columns: dict, individuals: list[str], path: Path) -> tuple[str, ...]:
-    """Landmarks of the animals; unique ones of the scene ("single") are left out where there are animals."""
-    if len(individuals) > 1 and "single" in individuals:
-        individuals.remove("single")
-        unique = sorted({part for individual, part, _ in columns if individual == "single"})
-        logger.info("%s: the unique landmarks %s are left out", path, ", ".join(unique))
-    return tuple(dict.fromkeys(part for individual, part, _ in columns if individual in individuals))
-
-
-def _number(cell: str, path: Path, row: int, column: int) -> float:
-    cell = cell.strip()
-    try:
-        return float(cell) if cell else float("nan")
-    except ValueError:
-        raise ValueError(f"{path}: row {row}, column {column} is not a number: {cell!r}") from None
+def _joined(
+    tables: dict[Path, LandmarkTable], parts: tuple[str, ...], project: Project, notes: list[str]
+) -> Annotations:
+    """One subject per photo and animal that has a label."""
+    photos: list[str] = []
+    subjects: list[str] = []
+    joints = []
+    empty = 0
+    for file, table in tables.items():
+        names = project.photo_names(file, table.photos, notes)
+        values = np.full((*table.values.shape[:2], len(parts), 2), np.nan)
+        values[:, :, [parts.index(part) for part in table.parts]] = table.values[..., :2]
+        labelled = np.asarray(np.isfinite(values).all(-1, keepdims=True))
+        rows, animals = np.nonzero(labelled.any((-2, -1)))
+        empty += len(table.photos) - len(np.unique(rows))
+        joints.append(np.concatenate([np.where(labelled, values, 0), labelled], -1)[rows, animals])
+        photos += [names[row] for row in rows]
+        subjects += [table.individuals[animal] for animal in animals]
+    if not photos:
+        raise ValueError(f"{project.where} has no labelled landmark")
+    if empty:
+        notes.append(f"{empty} photos have no labelled landmark and are left out")
+    videos = [video_of(name) for name in photos]
+    return Annotations(
+        project.name,
+        photos,
+        np.concatenate(joints).astype(np.float32),
+        Skeleton.unnamed(len(parts)),
+        groups=videos if any(videos) else None,
+        subjects=subjects if any(subjects) else None,
+    )
 
 
 def write_deeplabcut(path: str | Path, dataset, *, scorer: str = "posemachines") -> None:
-    """Write labels in DeepLabCut's layout, one subject per photo.
+    """Write labels in DeepLabCut's layout; several subjects of a photo are ``individual1``, ``individual2``, ...
 
     Parameters
     ----------
     path : path
-        Of the CSV file.
+        Of the CSV file; or of a project folder, which gets ``labeled-data/<video>/CollectedData_<scorer>.csv`` for each
+        folder of photos. Photos are not copied; DeepLabCut's ``convertcsv2h5`` makes its H5 files of them.
     dataset : PoseDataset
-        With photos in files; no photo twice.
+        With photos in files, each named as its ``photo_ids`` where these are paths.
     scorer : str
 
     Raises
     ------
     ValueError
-        If a photo is an array, or shows several subjects.
+        If a photo is an array or a frame of a video, or two photos have the same name.
     """
-    names = [Path(photo).name if isinstance(photo, str | Path) else "" for photo in dataset.photos]
-    if not all(names) or len(set(names)) < len(names):
-        raise ValueError(f"{dataset.name!r} must have one subject per photo, each in a file of another name")
+    path = Path(path)
+    one_table = path.suffix.lower() == ".csv"
+    names = _names_of_photos(dataset, with_folder=not one_table)
+    if one_table:
+        _write_table(path, names, dataset, range(len(names)), scorer)
+        return
+    folders: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        folders.setdefault(video_of(name) or "video", []).append(index)
+    for video, indices in folders.items():
+        beside = {index: f"{LABELLED_DATA}/{video}/{names[index].split('/')[-1]}" for index in indices}
+        folder = path / LABELLED_DATA / video
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_table(folder / f"CollectedData_{scorer}.csv", beside, dataset, indices, scorer)
+
+
+def _names_of_photos(dataset, *, with_folder: bool) -> list[str]:
+    ids = [""] * len(dataset.photos) if dataset.photo_ids is None else list(map(str, dataset.photo_ids))
+    names = []
+    for photo, known in zip(dataset.photos, ids, strict=True):
+        name = Path(photo).name if isinstance(photo, str | Path) else ""
+        if not name or ("#" in name and not Path(photo).is_file()):
+            raise ValueError(f"{dataset.name!r} must have its photos in files; save arrays and frames of videos first")
+        known = known.replace("\\", "/")
+        if known.split("/")[-1] == name and (video_of(known) or not with_folder):
+            names.append(known)
+        else:
+            names.append(f"{Path(photo).parent.name}/{name}" if with_folder else name)
+    files = dict(zip(names, map(str, dataset.photos), strict=True))
+    if any(files[name] != str(photo) for name, photo in zip(names, dataset.photos, strict=True)):
+        raise ValueError(
+            f"{dataset.name!r} must have each photo in a file of another name; write a folder, not a CSV file, to keep "
+            "the photos of several folders apart"
+        )
+    return names
+
+
+def _write_table(path: Path, names, dataset, indices, scorer: str) -> None:
+    rows: dict[str, list[int]] = {}
+    for index in indices:
+        rows.setdefault(names[index], []).append(index)
     parts = dataset.skeleton.parts
+    most = max(map(len, rows.values()))
     with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["scorer", *[scorer] * (2 * len(parts))])
-        writer.writerow(["bodyparts", *[part for part in parts for _ in "xy"]])
-        writer.writerow(["coords", *["x", "y"] * len(parts)])
-        for name, joints in zip(names, dataset.joints, strict=True):
-            cells = [f"{value:.3f}" if seen else "" for *point, seen in joints.tolist() for value in point]
-            writer.writerow([name, *cells])
+        writer.writerow(["scorer", *[scorer] * (2 * len(parts) * most)])
+        if most > 1:
+            writer.writerow(
+                ["individuals", *[f"individual{k + 1}" for k in range(most) for _ in range(2 * len(parts))]]
+            )
+        writer.writerow(["bodyparts", *[part for part in parts for _ in "xy"] * most])
+        writer.writerow(["coords", *["x", "y"] * (len(parts) * most)])
+        for name, subjects in rows.items():
+            cells = [
+                f"{value:.3f}" if seen else ""
+                for index in subjects
+                for *point, seen in dataset.joints[index].tolist()
+                for value in point
+            ]
+            writer.writerow([name, *cells, *[""] * (2 * len(parts) * (most - len(subjects)))])

@@ -11,15 +11,26 @@ import numpy as np
 
 from ..skeleton import FLIC
 from .annotations import Annotations
-from .mat import read_mat
+from .mat import mat_variables, read_mat
 
-__all__ = ["read_flic"]
+__all__ = ["read_flic", "recognise_flic"]
 
 COLUMNS = {
     "left shoulder": 0, "left elbow": 1, "left wrist": 2, "right shoulder": 3, "right elbow": 4, "right wrist": 5,
     "left hip": 6, "right hip": 9, "nose": 16,
 }  # of the 29 columns of `coords`; the others are empty, or eyes  # fmt: skip
 FIELDS = ("filepath", "coords", "torsobox", "istrain", "istest")
+
+
+def recognise_flic(path: Path) -> str | None:
+    """What makes a folder, or ``examples.mat``, that of FLIC, in words; None where nothing does."""
+    if path.is_dir():
+        return "read as FLIC: the folder holds examples.mat" if (path / "examples.mat").is_file() else None
+    try:
+        found = path.suffix.lower() == ".mat" and "examples" in mat_variables(path)
+    except (FileNotFoundError, ValueError):
+        return None
+    return "read as FLIC: the variable examples" if found else None
 
 
 def read_flic(root: str | Path) -> Annotations:

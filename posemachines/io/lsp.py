@@ -12,11 +12,33 @@ import numpy as np
 
 from ..skeleton import LSP
 from .annotations import Annotations
-from .mat import read_mat_arrays
+from .mat import mat_variables, read_mat_arrays
 
-__all__ = ["read_lsp", "read_lspet"]
+__all__ = ["read_lsp", "read_lspet", "recognise_lsp", "recognise_lspet"]
 
 _ADVICE = "give the folder that holds joints.mat and images/"
+
+
+def recognise_lspet(path: Path) -> str | None:
+    """What makes a folder, or ``joints.mat``, that of LSPET, in words; None where nothing does."""
+    return _recognised(path, "LSPET", joint_axis=0)
+
+
+def recognise_lsp(path: Path) -> str | None:
+    """What makes a folder, or ``joints.mat``, that of LSP, in words; None where nothing does."""
+    return _recognised(path, "LSP", joint_axis=1)
+
+
+def _recognised(path: Path, name: str, *, joint_axis: int) -> str | None:
+    file = path / "joints.mat" if path.is_dir() else path
+    if file.suffix.lower() != ".mat" or not file.is_file():
+        return None
+    try:
+        shape = mat_variables(file).get("joints", ())
+    except ValueError:
+        return None
+    fits = len(shape) == 3 and shape[joint_axis] == LSP.n_parts and shape[1 - joint_axis] == 3
+    return f"read as {name}: joints of shape {shape}" if fits else None
 
 
 def read_lspet(root: str | Path) -> Annotations:

@@ -19,10 +19,10 @@ from ..skeleton import Skeleton
 from ..stage import Stage
 from .old_machines import modernise
 
-__all__ = ["load_machine", "save_machine"]
+__all__ = ["FORMAT", "VERSION", "load_machine", "save_machine", "write_arrays"]
 
 FORMAT = "posemachines machine"
-VERSION = 2
+VERSION = 3  # 2 has no record of how crops were cut
 SAFETENSORS = ".safetensors"  # suffix of files of that format; any other is a zip of arrays
 _STAGES = {"ForestStage": "posemachines.forest", "ConvStage": "posemachines.conv"}
 _MACHINES = {
@@ -36,6 +36,8 @@ _STRATEGIES = {
     "StackedTraining": "posemachines.training",
     "Augmentation": "posemachines.conv",
 }
+_COMPOSITES = {"LocatedMachine": "posemachines.located_machine"}
+_RECORDS = {"CropRecord": "posemachines.inference.crop_record"}
 _OBJECTS = ("stages", "stage", "skeleton", "training", "augmentation")  # parameters that are rebuilt from their parts
 _OF_THE_RUN = ("checkpoint", "checkpoint_minutes", "compile", "device", "log_dir", "n_jobs", "precision", "verbose")
 _SKELETON_FIELDS = ("parts", "limbs", "pairs", "reference", "levels")
@@ -101,10 +103,20 @@ def save_machine(machine, path: str | Path, *, half: bool = False) -> None:
         "training": _strategy(machine.training),
         "augmentation": _strategy(getattr(machine, "augmentation", None)),
     }
-    if getattr(machine, "crop_size_", None):
-        description["crop_size"] = machine.crop_size_
-        description |= {"crop_shape": list(machine._crop_shape)} if getattr(machine, "_crop_shape", None) else {}
-    _write(Path(path), description, arrays)
+    description |= _crops_of(machine)
+    write_arrays(Path(path), description, arrays)
+
+
+def _crops_of(machine) -> dict:
+    """Size of the training crops, and how they were cut, as far as the machine knows."""
+    shape, size = getattr(machine, "crop_shape_", None), getattr(machine, "crop_size_", None)
+    known: dict[str, Any] = {}
+    if shape:
+        known = {"crop_size": int(shape[0]), "crop_shape": [int(side) for side in shape]}
+    elif size:
+        known = {"crop_size": int(size)}
+    record = getattr(machine, "crop_record_", None)
+    return known if record is None else known | {"crops": record.to_dict()}
 
 
 def load_machine(
@@ -147,9 +159,16 @@ def load_machine(
         raise ValueError(f"{path} is not a machine's file, or is damaged ({error})") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ValueError(f"{path} is not a machine's file: its format is not {FORMAT!r}")
-    if description.get("version") not in (1, VERSION):
+    if description.get("version") not in (1, 2, VERSION):
         raise ValueError(f"{path} has version {description.get('version')}; this library reads {VERSION}: update it")
     known = {cls.__name__: cls for cls in stage_classes}
+    if description.get("class") in _COMPOSITES:
+        return _composite(
+            path,
+            description,
+            arrays,
+            {"stage_classes": [*known.values()], "device": device, "precision": precision, "n_jobs": n_jobs},
+        )
     try:
         description = modernise(description, known) if description["version"] == 1 else description
         machine = _rebuild(description, arrays, known)
@@ -157,6 +176,18 @@ def load_machine(
         raise ValueError(f"{path} is damaged or was not written by this library: {error!r}") from error
     run = {"device": device, "precision": precision, "n_jobs": n_jobs}
     return machine.set_params(**{name: value for name, value in run.items() if name in machine._get_param_names()})
+
+
+def _composite(path: Path, description: dict, arrays: dict[str, np.ndarray], options: dict):
+    """A machine that consists of others, each of which is stored as a whole file."""
+    from .composite_files import machines_in
+
+    machines = machines_in(path, arrays, lambda file: load_machine(file, **options))
+    try:
+        cls = _class(_COMPOSITES, description["class"])
+        return cls.of_parts(description["parameters"], machines, description["record"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is damaged or was not written by this library: {error!r}") from error
 
 
 def _rebuild(description: dict, arrays: dict[str, np.ndarray], known: dict[str, type[Stage]]):
@@ -185,9 +216,11 @@ def _rebuild(description: dict, arrays: dict[str, np.ndarray], known: dict[str, 
             made[name] = _restored(description[name])
     machine = cls(**made, skeleton=skeleton, **parameters)
     machine.stages_, machine.skeleton_ = stages, skeleton
-    if "crop_size" in description:
+    machine.crop_record_ = _class(_RECORDS, "CropRecord").from_dict(description.get("crops"))
+    if "crop_shape" in description:
+        machine._set_crop_shape(description["crop_shape"])
+    elif "crop_size" in description:  # version 1: the height only
         machine.crop_size_ = int(description["crop_size"])
-        machine._crop_shape = tuple(description.get("crop_shape", ())) or None
     return machine
 
 
@@ -257,7 +290,7 @@ def _halved(array: np.ndarray, name: str) -> np.ndarray:
     return small
 
 
-def _write(path: Path, description: dict, arrays: dict[str, np.ndarray]) -> None:
+def write_arrays(path: Path, description: dict, arrays: dict[str, np.ndarray]) -> None:
     """Write the file, completely or not at all."""
     text = json.dumps(description)
     with replacing(path) as temporary:

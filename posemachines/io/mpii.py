@@ -15,9 +15,9 @@ import numpy as np
 from ..skeleton import MPII
 from .annotations import Annotations
 from .files import read_json
-from .mat import read_mat
+from .mat import mat_variables, read_mat
 
-__all__ = ["JSON_LAYOUTS", "read_mpii"]
+__all__ = ["JSON_LAYOUTS", "read_mpii", "recognise_mpii"]
 
 PERSON_HEIGHT = 200.0  # px of a subject of scale 1
 HEAD_SHARE = 0.6  # of the diagonal of the head's box: the reference length
@@ -45,6 +45,20 @@ class _Subjects:
         values = (photo, joints, hidden, centre, scale, head, split)
         for name, value in zip(vars(self), values, strict=True):
             getattr(self, name).append(value)
+
+
+def recognise_mpii(path: Path) -> str | None:
+    """What makes a file MPII's, in words; None where nothing does."""
+    try:
+        if path.suffix.lower() == ".mat":
+            return "read as MPII: the variable RELEASE" if "RELEASE" in mat_variables(path) else None
+        content = read_json(path) if path.suffix.lower() == ".json" else None
+    except (FileNotFoundError, ValueError):
+        return None
+    entries = content.get("root") if isinstance(content, dict) else content
+    entry = entries[0] if isinstance(entries, list) and entries and isinstance(entries[0], dict) else {}
+    layout = next((layout for layout in JSON_LAYOUTS if all(name in entry for name in layout)), None)
+    return f"read as MPII: a list with {', '.join(layout)}" if layout else None
 
 
 def read_mpii(path: str | Path) -> Annotations:

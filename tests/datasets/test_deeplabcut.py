@@ -67,7 +67,7 @@ def test_deeplabcut_with_several_animals(saved, tmp_path):
         ([*HEAD[:2], ["coords", *["likelihood"] * 8]], "neither x nor y"),
         (
             [["scorer", "m", "m"], ["bodyparts", "a", "a"], ["coords", "x", "x"], ["p", 1, 2]],
-            "columns 2 and 3 are both",
+            "two columns 'a x'",
         ),
         ([*HEAD, ["a", "b", "c.png", *[1] * 6]], r"1 of 1 photos .* a/b/c\.png first"),
     ],
@@ -78,7 +78,8 @@ def test_damaged_deeplabcut(saved, tmp_path, rows, message):
         load_deeplabcut(write_rows(tmp_path / "a.csv", rows), root / "images")
 
 
-def test_only_one_subject_per_photo_is_written(saved, tmp_path):
-    _, people, _ = saved
-    with pytest.raises(ValueError, match="one subject per photo"):
-        write_deeplabcut(tmp_path / "a.csv", people[[0, 0]])
+def test_several_subjects_of_a_photo_are_individuals(saved, tmp_path):
+    root, people, _ = saved
+    write_deeplabcut(tmp_path / "a.csv", people[[0, 0, 1]])
+    found = load_deeplabcut(tmp_path / "a.csv", root / "images")
+    same(found.joints, people.joints[[0, 0, 1]])

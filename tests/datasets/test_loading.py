@@ -61,18 +61,19 @@ def test_options_belong_to_formats(saved):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", {"a": 1}, "neither COCO's annotations .* nor MPII's list: it is an object with a"),
+        ("a.json", {"a": 1}, "none of the known formats .*COCO keypoints, DeepLabCut, .*: it is an object with a"),
         ("a.json", [{"image_id": 1, "keypoints": [], "score": 1}], "COCO's results"),
         ("a.json", [{"a": 1}], "it is a list with a"),
         ("a.json", 3, "it is a int"),
-        ("a.csv", "image,x,y\n", "begins with 'image', not with DeepLabCut's rows"),
-        ("a.mat", {"joints": np.zeros((3, 4))}, r"a\.mat has joints \(3, 4\); known are RELEASE"),
+        ("a.csv", "colour,weight\n", "it begins with 'colour,weight'"),
+        ("a.mat", {"joints": np.zeros((3, 4))}, r"it has joints \(3, 4\); known are RELEASE"),
         ("a.mat", "nothing", "not a readable MATLAB file"),
-        ("a.txt", "nothing", r"labels are in \.json, \.csv, \.mat files"),
+        ("a.txt", "nothing", r"none of the known formats .* it begins with 'nothing'"),
+        ("a.bin", "", "it is empty"),
         (
             "a.json",
             {"images": [], "annotations": [], "categories": []},
-            r"give category=.*\(read as COCO: it has images",
+            r"has no annotations.*\(read as COCO: it has images",
         ),
     ],
 )
@@ -84,6 +85,30 @@ def test_what_was_seen_is_named(tmp_path, name, content, message):
         file.write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(ValueError, match=message):
         load_dataset(file)
+
+
+def test_limbs_pairs_and_spacing_hold_for_every_format(saved):
+    _, _, files = saved
+    for layout in ("mpii cpm", "flic", "coco", "csv"):
+        pairs = [("right elbow", "left elbow")]
+        found = load_dataset(files[layout], pairs=pairs, limbs=[("left elbow", "left wrist")], mm_per_pixel=0.5)
+        parts = found.skeleton.parts
+        assert found.skeleton.pairs == ((parts.index("right elbow"), parts.index("left elbow")),)
+        assert found.skeleton.limbs == ((parts.index("left elbow"), parts.index("left wrist")),)
+        assert (found.mm_per_pixel == 0.5).all()
+
+
+def test_a_few_missing_photos_are_left_out(saved, tmp_path):
+    _, people, files = saved
+    (tmp_path / "images").mkdir()
+    for photo in people.photos[2:]:
+        (tmp_path / "images" / photo.name).symlink_to(photo)
+    for layout in ("coco", "csv", "mpii plain"):
+        found = load_dataset(files[layout], tmp_path / "images")
+        assert len(found) == len(people) - 2
+        assert any("2 of 40 photos are missing, figure00.png first" in note for note in found.notes)
+        with pytest.raises(FileNotFoundError, match="2 of 40 photos"):
+            load_dataset(files[layout], tmp_path / "images", max_missing=0.01)
 
 
 def test_unknown_folders_and_missing_files(tmp_path):

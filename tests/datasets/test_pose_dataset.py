@@ -153,3 +153,56 @@ def test_sides_of_an_observer():
     assert seen.occluded.sum() == 1
     with pytest.raises(ValueError, match="observer-centric already"):
         seen.observer_centric()
+
+
+def test_another_crop_rule(photos, joints):
+    boxes = np.array([[10, 20, 30, 41]] * 6)
+    data = PoseDataset(photos, joints, FORK, boxes=boxes, groups=list("aabbcc"), groups_source="letters")
+    assert data.crop_rule == "joints"
+    np.testing.assert_array_equal(data.boxes, boxes)
+    boxed = data.with_crop_rule("box")
+    assert (boxed.crop_rule, boxed.padding) == ("box", 1.25)
+    np.testing.assert_allclose(boxed.centre[0], [24.5, 40])
+    np.testing.assert_allclose(boxed.extent[0], [30, 41])
+    assert boxed.person_size[0] == 41
+    assert data.crop_rule == "joints", "the original stays as it is"
+    whole = boxed.with_crop_rule("photo")
+    np.testing.assert_allclose(whole.extent[1], [87, 65])
+    given = whole.with_crop_rule("cpm", centre=[[30, 40]] * 6, person_size=[[50, 20]] * 6, padding=2)
+    np.testing.assert_allclose(given.extent[0], [50, 20])
+    assert given.person_size[0] == 50
+    wider = given.with_crop_rule("cpm", padding=3)
+    np.testing.assert_array_equal(wider.centre, given.centre)
+    assert wider.padding == 3
+    assert given.with_crop_rule("cpm").padding == 2
+    np.testing.assert_array_equal(given.with_crop_rule("joints").person_size, data.person_size)
+    np.testing.assert_array_equal(boxed[2:4].boxes, boxes[2:4])
+    with pytest.raises(ValueError, match="needs boxes"):
+        PoseDataset(photos, joints, FORK).with_crop_rule("box")
+    with pytest.raises(ValueError, match="needs centre"):
+        data.with_crop_rule("cpm")
+    with pytest.raises(ValueError, match="padding is"):
+        data.with_crop_rule("photo", padding=0)
+
+
+def test_other_groups(photos, joints):
+    data = PoseDataset(photos, joints, FORK, groups=list("aabbcc"), groups_source="letters")
+    other = data.with_groups(range(6), "numbers")
+    assert (data.groups_source, other.groups_source) == ("letters", "numbers")
+    np.testing.assert_array_equal(other[2:].groups, [2, 3, 4, 5])
+    assert data.with_groups(None).groups is None
+    with pytest.raises(ValueError, match="groups must have shape"):
+        data.with_groups([1, 2])
+
+
+def test_notes_and_spacing(photos, joints):
+    data = PoseDataset(photos, joints, FORK, mm_per_pixel=[0.1, 0.2, np.nan, 0.4, 0.5, 0.6], notes=["two", "notes"])
+    assert data.notes == ("two", "notes")
+    assert data[1].notes == ("two", "notes")
+    np.testing.assert_allclose(data[3:].mm_per_pixel, [0.4, 0.5, 0.6])
+    assert PoseDataset(photos, joints, FORK, notes="one").notes == ("one",)
+    assert PoseDataset(photos, joints, FORK).notes == ()
+    with pytest.raises(ValueError, match="mm_per_pixel must be positive"):
+        PoseDataset(photos, joints, FORK, mm_per_pixel=[0.0] * 6)
+    with pytest.raises(ValueError, match=r"boxes must have shape \(6, 4\)"):
+        PoseDataset(photos, joints, FORK, boxes=[[1, 2, 3, 4]])
