@@ -1,5 +1,6 @@
 """Baselines: simpler or older methods with the same fit and predict as the pose machines."""
 
+from ._files import describe_baseline
 from .cascade import CascadedRegression
 from .deep_pose import DeepPose
 from .encoder_decoder import EncoderDecoderStage
@@ -10,5 +11,24 @@ from .pictorial_structures import PictorialStructures
 
 __all__ = [
     "CascadedRegression", "DeepPose", "EncoderDecoderStage", "MeanPose", "MediaPipePose", "NearestNeighbourHOG",
-    "PictorialStructures", "RidgeHOG",
+    "PictorialStructures", "RidgeHOG", "load_baseline",
 ]  # fmt: skip
+
+
+def load_baseline(path):
+    """The fitted baseline of a file, whatever its class.
+
+    Parameters
+    ----------
+    path : path
+        Written by a baseline's ``save``.
+
+    Raises
+    ------
+    ValueError
+        If it is not the file of a baseline, or is damaged.
+    """
+    kind = describe_baseline(path)[0]
+    if kind not in __all__ or not hasattr(globals()[kind], "load"):
+        raise ValueError(f"{path} holds a {kind!r}, which is not a known baseline")
+    return globals()[kind].load(path)

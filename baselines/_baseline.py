@@ -10,15 +10,33 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from posemachines._utils.checks import check_images, check_joints
-from posemachines.datasets import Crops
+from posemachines.datasets import Crops, PoseDataset
+from posemachines.inference import Pose, predict_subjects
+from posemachines.inference.crop_record import CropRecord
 from posemachines.skeleton import Skeleton, get_skeleton
 
-from ._files import read_baseline, write_baseline
+from ._files import describe_baseline, read_baseline, write_baseline
 
-__all__ = ["Baseline", "unpack"]
+__all__ = ["Baseline", "OnPhotos", "unpack"]
 
 
-class Baseline(BaseEstimator):
+class OnPhotos:
+    """Prediction on whole photos, for methods that predict on crops."""
+
+    def predict_photo(self, photo, boxes=None, *, joints=None) -> Pose:
+        """Joints of the subjects of a photo; scores are NaN. See :meth:`posemachines.SequentialMachine.predict_photo`.
+
+        Parameters
+        ----------
+        photo : path or uint8 ndarray of shape (H, W, 3)
+        boxes : array-like of shape (N, 4) or (4,), optional
+        joints : array-like of shape (N, P, 3) or (P, 3), optional
+        """
+        check_is_fitted(self, "skeleton_")
+        return predict_subjects(self, photo, boxes, joints=joints)
+
+
+class Baseline(OnPhotos, BaseEstimator):
     """A method that predicts in one step, and whose fitted state is arrays.
 
     A subclass has a parameter ``skeleton`` and provides ``_fit``, ``_predict`` and `STATE`.
@@ -31,7 +49,7 @@ class Baseline(BaseEstimator):
 
         Parameters
         ----------
-        X : Crops, or uint8 ndarray of shape (N, H, W, 3)
+        X : PoseDataset, Crops, or uint8 ndarray of shape (N, H, W, 3)
         y : ndarray of shape (N, P, 3), optional
             With an array of crops: x, y in pixels of the crop, and labelled.
 
@@ -44,11 +62,15 @@ class Baseline(BaseEstimator):
         ValueError
             If the arrays are malformed or a part is never labelled.
         """
+        if isinstance(X, PoseDataset):
+            X = X.crops()
+        record = CropRecord.of(X)
         X, y, self.skeleton_ = unpack(X, y, self.skeleton)
         never = [self.skeleton_.parts[part] for part in np.flatnonzero(~(y[..., 2] > 0).any(0))]
         if never:
             raise ValueError(f"these parts are never labelled: {', '.join(never)}; label them or select other parts")
         self.shape_ = np.array(X.shape[1:3])
+        self.crop_record_ = record
         self._fit(X, y.astype(np.float64))
         return self
 
@@ -78,6 +100,12 @@ class Baseline(BaseEstimator):
         """Joints after the only stage."""
         yield self.predict(X)
 
+    @property
+    def crop_shape_(self) -> tuple[int, int]:
+        """Height and width of the crops, in pixels."""
+        check_is_fitted(self, "shape_")
+        return int(self.shape_[0]), int(self.shape_[1])
+
     def size(self) -> dict[str, int]:
         """{"parameters": n}: the numbers that a fitted baseline stores."""
         check_is_fitted(self, "shape_")
@@ -88,7 +116,7 @@ class Baseline(BaseEstimator):
         check_is_fitted(self, "shape_")
         parameters = {name: value for name, value in self.get_params(deep=False).items() if name != "skeleton"}
         arrays = {name: np.asarray(getattr(self, f"{name}_")) for name in ("shape", *self.STATE)}
-        write_baseline(path, type(self).__name__, parameters, self.skeleton_, arrays)
+        write_baseline(path, type(self).__name__, parameters, self.skeleton_, arrays, self.crop_record_)
 
     @classmethod
     def load(cls, path: str | Path):
@@ -97,7 +125,7 @@ class Baseline(BaseEstimator):
         if {*arrays} != {"shape", *cls.STATE}:
             raise ValueError(f"{path} was written by another version of {cls.__name__}; fit it anew")
         machine = cls(**{name: _tuples(value) for name, value in parameters.items()}, skeleton=skeleton)
-        machine.skeleton_ = skeleton
+        machine.skeleton_, machine.crop_record_ = skeleton, describe_baseline(path)[1]
         for name, array in arrays.items():
             setattr(machine, f"{name}_", array)
         return machine

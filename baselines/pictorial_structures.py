@@ -17,11 +17,12 @@ import posemachines
 from posemachines import PoseMachine
 from posemachines._utils.checks import check_images
 from posemachines.datasets import Crops
+from posemachines.inference.crop_record import CropRecord
 from posemachines.skeleton import Skeleton
 
-from ._baseline import unpack
+from ._baseline import OnPhotos, unpack
 from ._distance_transform import best_offsets
-from ._files import read_baseline, write_baseline
+from ._files import describe_baseline, read_baseline, write_baseline
 
 __all__ = ["PictorialStructures"]
 
@@ -30,7 +31,7 @@ LEAST_SPREAD = 0.5  # cells; smallest standard deviation of an offset
 HELD_OUT = 10  # one subject in ten is held out to choose the weight of the deformations
 
 
-class PictorialStructures(BaseEstimator):
+class PictorialStructures(OnPhotos, BaseEstimator):
     """Pictorial structures: the explicit graphical model that pose machines do without.
 
     The appearance score of a part is the logarithm of the beliefs of a one-stage machine, which knows nothing of other
@@ -103,6 +104,7 @@ class PictorialStructures(BaseEstimator):
         ValueError
             If the arrays are malformed, or `prefit` is set without a machine.
         """
+        self.crop_record_ = CropRecord.of(X)
         X, y, self.skeleton_ = unpack(X, y, self.skeleton)
         if self.prefit and self.machine is None:
             raise ValueError("prefit needs a fitted machine")
@@ -209,6 +211,11 @@ class PictorialStructures(BaseEstimator):
         X = check_images(X.X if isinstance(X, Crops) else X)
         return self._infer(self._beliefs(X), self.weight_).astype(np.float32)
 
+    @property
+    def crop_shape_(self) -> tuple[int, int]:
+        """Height and width of the crops, in pixels."""
+        return self.machine_.crop_shape_
+
     def staged_predict(self, X) -> Iterator[np.ndarray]:
         """Joints after the only stage."""
         yield self.predict(X)
@@ -231,7 +238,7 @@ class PictorialStructures(BaseEstimator):
             machine = np.frombuffer(file.read_bytes(), np.uint8)
         parameters = {name: getattr(self, name) for name in ("n_types", "weights", "random_state")}
         arrays = {"edges": self.edges_, "types": self.types_, "weight": np.float64(self.weight_), "machine": machine}
-        write_baseline(path, type(self).__name__, parameters, self.skeleton_, arrays)
+        write_baseline(path, type(self).__name__, parameters, self.skeleton_, arrays, self.crop_record_)
 
     @classmethod
     def load(cls, path: str | Path) -> PictorialStructures:
@@ -243,6 +250,7 @@ class PictorialStructures(BaseEstimator):
             file.write_bytes(arrays["machine"].tobytes())
             made = cls(posemachines.load(file), prefit=True, skeleton=skeleton, **parameters)
         made.machine_, made.skeleton_ = made.machine, skeleton
+        made.crop_record_ = describe_baseline(path)[1]
         made.edges_, made.types_, made.weight_ = arrays["edges"], arrays["types"], float(arrays["weight"])
         return made
 

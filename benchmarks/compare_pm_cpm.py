@@ -2,7 +2,7 @@
 
     python benchmarks/compare_pm_cpm.py                                    # synthetic people, a few minutes
     python benchmarks/compare_pm_cpm.py --dataset lspet --root DIR         # photos
-    python benchmarks/compare_pm_cpm.py --dataset coco --annotations FILE --images DIR             # your own landmarks
+    python benchmarks/compare_pm_cpm.py LABELS [--images DIR]               # your own landmarks, in any known format
 
 Writes report.json, report.html, plots and the trained machines into a folder. An interrupted run keeps the machines
 that are finished; the same command, repeated, reads them and resumes unfinished training.
@@ -21,7 +21,7 @@ from posemachines.comparison.command import run_command
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the comparison and return the exit code: 0 when finished, 130 when interrupted, 2 for invalid input."""
-    return run_command("benchmarks/compare_pm_cpm.py", arguments, description=__doc__.split("\n")[0])
+    return run_command("python benchmarks/compare_pm_cpm.py", arguments, description=__doc__.split("\n")[0])
 
 
 if __name__ == "__main__":

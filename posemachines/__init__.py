@@ -19,6 +19,7 @@ _HOMES = {
     "ConvStage": "conv",
     "ForestStage": "forest",
     "JointTraining": "conv",
+    "LocatedMachine": "located_machine",
     "PoseDataset": "datasets",
     "PoseMachine": "forest",
     "Runtime": "stage",
@@ -36,12 +37,11 @@ _CALLED_THERE = {"load": "load_machine"}  # names that differ in their modules
 _MODULES = frozenset(
     {
         "beliefs", "comparison", "conv", "datasets", "evaluation", "forest", "geometry", "inference", "io", "labels",
-        "metrics", "profiling", "report", "testing", "training", "visualize",
+        "metrics", "photos", "profiling", "report", "testing", "training", "visualize",
     }
 )  # fmt: skip
 _RENAMED = {
     "PeopleDataset": "PoseDataset", "Stacked": "StackedTraining", "cost": "profiling", "crops": "geometry",
-    "photos": "inference",
 }  # fmt: skip
 
 __all__ = [
@@ -53,6 +53,7 @@ __all__ = [
     "ConvStage",
     "ForestStage",
     "JointTraining",
+    "LocatedMachine",
     "PoseDataset",
     "PoseMachine",
     "Runtime",
@@ -77,6 +78,7 @@ __all__ = [
     "load",
     "load_dataset",
     "metrics",
+    "photos",
     "profiling",
     "report",
     "testing",
@@ -91,6 +93,7 @@ if TYPE_CHECKING:
     from .evaluation import evaluate
     from .forest import BoostedForestClassifier, CellSampling, ContextFeatures, ForestStage, PoseMachine
     from .io.machine_files import load_machine as load
+    from .located_machine import LocatedMachine
     from .machine import SequentialMachine
     from .skeleton import Skeleton
     from .stage import Runtime, Stage

@@ -1,28 +1,39 @@
 """Photos, crops and the transform between them: the only module that changes frame.
 
 A *transform* is a 2 x 3 affine matrix that maps photo pixels to crop pixels, both 0-based with pixel centres
-at integers. The subject's centre maps to the centre of the crop, ``(size - 1) / 2``.
+at integers. The subject's centre maps to the centre of the crop, ``((width - 1) / 2, (height - 1) / 2)``.
 """
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from ._utils.deprecation import moved_keywords
+from .photos import GREY, read_photo, to_rgb
 
-__all__ = ["box_frame", "crop_transform", "cut_crop", "joints_frame", "read_photo", "to_crop", "to_photo", "to_rgb"]
+__all__ = [
+    "box_extent",
+    "box_frame",
+    "crop_shape",
+    "crop_transform",
+    "cut_crop",
+    "frame_size",
+    "joints_extent",
+    "joints_frame",
+    "read_photo",
+    "to_crop",
+    "to_photo",
+    "to_rgb",
+]
 
-GREY = 128  # level of the pixels outside the photo, as in the published networks
-JPEG_START = b"\xff\xd8\xff"
 MAX_SHRINK = 16  # limit of the supersampling; crops reduced further than this alias slightly
 
 
-def joints_frame(joints) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and size of each subject, from the bounding box of its labelled joints.
+def joints_extent(joints) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and extent of the bounding box of each subject's labelled joints.
 
     Parameters
     ----------
@@ -33,8 +44,8 @@ def joints_frame(joints) -> tuple[np.ndarray, np.ndarray]:
     -------
     centre : ndarray of shape (N, 2), float32
         Centre of the box; NaN where no joint is labelled.
-    person_size : ndarray of shape (N,), float32
-        Longer side of the box, at least one pixel; NaN where no joint is labelled.
+    extent : ndarray of shape (N, 2), float32
+        Width and height of the box, the longer of them at least one pixel; NaN where no joint is labelled.
     """
     joints = np.asarray(joints, np.float32)
     labelled = joints[..., 2:] > 0
@@ -42,11 +53,13 @@ def joints_frame(joints) -> tuple[np.ndarray, np.ndarray]:
     high = np.where(labelled, joints[..., :2], -np.inf).max(1)
     none = ~labelled.any((1, 2))
     low[none] = high[none] = np.nan
-    return ((low + high) / 2).astype(np.float32), np.maximum((high - low).max(-1), 1).astype(np.float32)
+    extent = high - low
+    extent[extent.max(-1) < 1] = 1
+    return ((low + high) / 2).astype(np.float32), extent.astype(np.float32)
 
 
-def box_frame(boxes) -> tuple[np.ndarray, np.ndarray]:
-    """Centre and size of each subject, from its bounding box.
+def box_extent(boxes) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and extent of bounding boxes.
 
     Parameters
     ----------
@@ -56,8 +69,8 @@ def box_frame(boxes) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     centre : ndarray of shape (N, 2), float32
-    person_size : ndarray of shape (N,), float32
-        Longer side of the box.
+    extent : ndarray of shape (N, 2), float32
+        Width and height.
 
     Raises
     ------
@@ -69,23 +82,112 @@ def box_frame(boxes) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"boxes must be (N, 4): x, y, width, height; got shape {boxes.shape}")
     if not np.isfinite(boxes).all() or (boxes[:, 2:] <= 0).any():
         raise ValueError("boxes must be finite with positive width and height")
-    return boxes[:, :2] + (boxes[:, 2:] - 1) / 2, boxes[:, 2:].max(1)
+    return boxes[:, :2] + (boxes[:, 2:] - 1) / 2, boxes[:, 2:].copy()
+
+
+def frame_size(extent, aspect: float = 1.0) -> np.ndarray:
+    """Longer side of the smallest frame of a given shape that encloses a subject.
+
+    Parameters
+    ----------
+    extent : ndarray of shape (..., 2)
+        Width and height of the subject.
+    aspect : float, default=1.0
+        Width of the frame divided by its height.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        For a square frame, the longer side of the subject.
+
+    Raises
+    ------
+    ValueError
+        If the aspect is not positive and finite.
+    """
+    if not (np.isfinite(aspect) and aspect > 0):
+        raise ValueError(f"aspect is a frame's width divided by its height, a positive number; got {aspect!r}")
+    sides = np.array([aspect, 1.0]) / max(aspect, 1.0)  # width and height of a frame whose longer side is 1
+    return (np.asarray(extent) / sides.astype(np.float32)).max(-1)
+
+
+def joints_frame(joints, aspect: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and size of each subject, from the bounding box of its labelled joints.
+
+    Parameters
+    ----------
+    joints : ndarray of shape (N, P, 3)
+        x, y in pixels of the photo, and labelled.
+    aspect : float, default=1.0
+        Width of the crop divided by its height.
+
+    Returns
+    -------
+    centre : ndarray of shape (N, 2), float32
+        Centre of the box; NaN where no joint is labelled.
+    person_size : ndarray of shape (N,), float32
+        Longer side of the smallest frame of that aspect that encloses the box: of the box itself for square crops. At
+        least one pixel; NaN where no joint is labelled.
+    """
+    centre, extent = joints_extent(joints)
+    return centre, frame_size(extent, aspect)
+
+
+def box_frame(boxes, aspect: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Centre and size of each subject, from its bounding box.
+
+    Parameters
+    ----------
+    boxes : ndarray of shape (N, 4)
+        x, y of the top left pixel, width, height.
+    aspect : float, default=1.0
+        Width of the crop divided by its height.
+
+    Returns
+    -------
+    centre : ndarray of shape (N, 2), float32
+    person_size : ndarray of shape (N,), float32
+        Longer side of the smallest frame of that aspect that encloses the box: of the box itself for square crops.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, or a box is not finite or is empty.
+    """
+    centre, extent = box_extent(boxes)
+    return centre, frame_size(extent, aspect)
+
+
+def crop_shape(size) -> tuple[int, int]:
+    """Height and width of crops whose size is given as one side, or as (height, width).
+
+    Raises
+    ------
+    ValueError
+        If it is neither, or a side is not a positive integer.
+    """
+    sides = (size, size) if isinstance(size, int | np.integer) else size
+    pair = isinstance(sides, tuple | list | np.ndarray) and len(sides) == 2
+    if not pair or any(isinstance(side, bool) or not isinstance(side, int | np.integer) or side < 1 for side in sides):
+        raise ValueError(f"size must be a positive integer of pixels, or two of them, (height, width); got {size!r}")
+    return int(sides[0]), int(sides[1])
 
 
 @moved_keywords(fill="padding=1 / fill")
-def crop_transform(centre, person_size: float, size: int, *, padding: float) -> np.ndarray:
-    """Transform that centres and scales a subject in a square crop.
+def crop_transform(centre, person_size: float, size: int | tuple[int, int], *, padding: float) -> np.ndarray:
+    """Transform that centres and scales a subject in a crop.
 
     Parameters
     ----------
     centre : (x, y)
         Subject's centre, in pixels of the photo.
     person_size : float
-        Subject's size, in pixels of the photo.
-    size : int
-        Side of the crop, in pixels.
+        Subject's size, in pixels of the photo: the longer side of a frame of the crop's shape; see
+        :func:`joints_frame`.
+    size : int or (height, width)
+        Side of a square crop, or its two sides, in pixels.
     padding : float
-        Side of the crop divided by the subject's size; 1 crops exactly `person_size` pixels of the photo.
+        Longer side of the crop divided by the subject's size; 1 crops exactly `person_size` pixels of the photo.
 
     Returns
     -------
@@ -99,10 +201,11 @@ def crop_transform(centre, person_size: float, size: int, *, padding: float) -> 
     centre = np.asarray(centre, float)
     if centre.shape != (2,) or not np.isfinite(centre).all():
         raise ValueError(f"centre must be a finite (x, y); got {centre}; does the subject have a labelled joint?")
-    if not (np.isfinite(person_size) and person_size > 0 and size > 0 and padding > 0):
+    height, width = crop_shape(size)
+    if not (np.isfinite(person_size) and person_size > 0 and padding > 0):
         raise ValueError(f"person_size, size and padding must be positive; got {person_size}, {size}, {padding}")
-    zoom = size / (padding * person_size)
-    shift = (size - 1) / 2 - zoom * centre
+    zoom = max(height, width) / (padding * person_size)
+    shift = (np.array([width, height]) - 1) / 2 - zoom * centre
     return np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
 
 
@@ -131,25 +234,26 @@ def to_photo(points, transform) -> np.ndarray:
     return to_crop(points, np.concatenate([inverse, -(inverse @ transform[..., 2:])], axis=-1))
 
 
-def cut_crop(photo: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
+def cut_crop(photo: np.ndarray, transform: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
     """Cut the crop that a transform describes.
 
     Parameters
     ----------
     photo : uint8 ndarray of shape (H, W, 3)
     transform : ndarray of shape (2, 3)
-    size : int
-        Side of the crop, in pixels.
+    size : int or (height, width)
+        Side of a square crop, or its two sides, in pixels.
 
     Returns
     -------
-    uint8 ndarray of shape (size, size, 3)
+    uint8 ndarray of shape (height, width, 3)
         Grey (128) outside the photo.
 
     Notes
     -----
     Against aliasing, a crop that reduces the photo is drawn several times larger and averaged down.
     """
+    height, width = crop_shape(size)
     zoom = math.sqrt(abs(np.linalg.det(transform[:, :2])))
     times = min(max(1, math.ceil(1 / zoom)), MAX_SHRINK)
     larger = np.array(transform, float) * times
@@ -157,71 +261,9 @@ def cut_crop(photo: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
     warped = cv2.warpAffine(
         photo,
         larger,
-        (size * times, size * times),
+        (width * times, height * times),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=(GREY,) * 3,
     )
-    return warped if times == 1 else cv2.resize(warped, (size, size), interpolation=cv2.INTER_AREA)
-
-
-def read_photo(path: str | Path) -> np.ndarray:
-    """Read a photo file as uint8 RGB (H, W, 3); a JPEG is turned upright by its EXIF orientation.
-
-    Greyscale and transparent photos are converted as in :func:`to_rgb`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file does not exist.
-    ValueError
-        If the file is not an image, is truncated, or has more than 8 bits per channel.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"no photo at {path}; check the folder of the photos")
-    data = np.fromfile(path, np.uint8)
-    is_jpeg = data[:3].tobytes() == JPEG_START
-    photo = cv2.imdecode(data, cv2.IMREAD_COLOR if is_jpeg else cv2.IMREAD_UNCHANGED) if data.size else None
-    if photo is None or _is_truncated(data):
-        raise ValueError(
-            f"{path} is not a readable image ({data.size} bytes); it may be truncated, so download or copy it again"
-        )
-    if photo.dtype != np.uint8:
-        raise ValueError(f"{path} has {photo.dtype} values; convert it to 8 bits per channel")
-    channels = [2, 1, 0, 3][: photo.shape[2]] if photo.ndim == 3 else []
-    return to_rgb(photo[..., channels] if channels else photo)
-
-
-def _is_truncated(data: np.ndarray) -> bool:
-    """Whether a JPEG or PNG file lacks its end marker, which OpenCV ignores, filling the rest with grey."""
-    start, end = data[:4].tobytes(), data[-1024:].tobytes()
-    if start[:3] == JPEG_START:
-        return b"\xff\xd9" not in end
-    return start == b"\x89PNG" and b"IEND" not in end
-
-
-def to_rgb(photo) -> np.ndarray:
-    """Convert an image array to uint8 RGB (H, W, 3).
-
-    Greyscale images, (H, W) or (H, W, 1), are repeated three times; an alpha channel is blended over grey (128);
-    bool values become 0 and 255. Other types are rejected because their range is unknown.
-
-    Raises
-    ------
-    ValueError
-        For any other shape or type.
-    """
-    photo = np.asarray(photo)
-    if photo.dtype == bool:
-        photo = photo.astype(np.uint8) * 255
-    if photo.dtype != np.uint8:
-        raise ValueError(f"a photo must be uint8 in 0..255; got {photo.dtype}; scale it: (x * 255).astype(np.uint8)")
-    if photo.ndim == 2:
-        photo = photo[..., None]
-    if photo.ndim != 3 or photo.shape[-1] not in (1, 3, 4) or not photo.size:
-        raise ValueError(f"a photo must be (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); got shape {photo.shape}")
-    if photo.shape[-1] == 4:
-        alpha = photo[..., 3:].astype(np.float32) / 255
-        photo = np.rint(photo[..., :3] * alpha + GREY * (1 - alpha)).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(photo, (*photo.shape[:2], 3)))
+    return warped if times == 1 else cv2.resize(warped, (width, height), interpolation=cv2.INTER_AREA)

@@ -16,6 +16,7 @@ from ._utils.checks import check_images, check_joint_frame, check_joints
 from ._utils.deprecation import renamed_keyword
 from .evaluation.accuracy import describe_reference
 from .evaluation.scores import Score
+from .inference.crop_record import CropRecord
 from .inference.staged_predictor import StagedPredictor
 from .inference.test_time_augmentation import check_flip
 from .io.machine_files import save_machine
@@ -50,8 +51,8 @@ class SequentialMachine(StagedPredictor, _BaseComposition):
         Test-time augmentation: scales at which a crop is seen; the beliefs are averaged.
     predict_batch_size : int, default=64
         Subjects predicted at a time.
-    crop_size : int, default=128
-        Side of the crops, in pixels, that are cut when a dataset is given instead of crops.
+    crop_size : int or (height, width), default=128
+        Side of square crops, or both sides, in pixels, that are cut when a dataset is given instead of crops.
     device, precision, compile, n_jobs
         Where and how the stages compute, in training and prediction; see :class:`posemachines.Runtime`. They may be
         changed on a fitted machine.
@@ -66,8 +67,14 @@ class SequentialMachine(StagedPredictor, _BaseComposition):
         The fitted stages.
     skeleton_ : Skeleton
         The parts that the machine predicts.
-    crop_size_ : int
-        Height of the training crops, in pixels. Crops of another size are refused.
+    crop_size_ : int or (int, int)
+        Side of the training crops, in pixels; (height, width) where they are not square. Crops of another size are
+        refused.
+    crop_shape_ : (int, int)
+        Height and width of the training crops, in pixels.
+    crop_record_ : CropRecord or None
+        How the training crops were cut, for the photos to come; None if the machine was trained on arrays. See
+        :class:`posemachines.inference.CropRecord`.
 
     Examples
     --------
@@ -76,6 +83,8 @@ class SequentialMachine(StagedPredictor, _BaseComposition):
     >>> hybrid = SequentialMachine([ForestStage(), ConvStage()], training=training, skeleton="lsp")
     >>> hybrid.fit(X, y).predict(X_new)  # doctest: +SKIP
     """
+
+    coarse_subject = 28  # px, that a subject should span on a whole photo to be located
 
     @renamed_keyword(scales="tta_scales", batch_size="predict_batch_size")
     def __init__(
@@ -87,7 +96,7 @@ class SequentialMachine(StagedPredictor, _BaseComposition):
         flip: bool = False,
         tta_scales: Sequence[float] = (1.0,),
         predict_batch_size: int = 64,
-        crop_size: int = 128,
+        crop_size: int | tuple[int, int] = 128,
         device: str = "auto",
         precision: str = "auto",
         compile: bool | str = False,
@@ -141,6 +150,21 @@ class SequentialMachine(StagedPredictor, _BaseComposition):
         """The strategy that `fit` uses."""
         return StackedTraining() if self.training is None else self.training
 
+    def coarse(self, n_subjects: int):
+        """An untrained, cheaper machine of the same kind, that locates subjects on whole photos.
+
+        Parameters
+        ----------
+        n_subjects : int
+            That it will be trained on.
+
+        Returns
+        -------
+        SequentialMachine
+            Of the first stage only.
+        """
+        return clone(self).set_params(stages=self._make_stages()[:1], verbose=False)
+
     def _runtime(self) -> Runtime:
         runtime = {"compile": False, "device": "auto", "precision": "auto"}
         runtime = {name: getattr(self, name, default) for name, default in runtime.items()}
@@ -176,7 +200,9 @@ class SequentialMachine(StagedPredictor, _BaseComposition):
         """Train all stages; `more` are further arguments of the strategy."""
         stages = self._make_stages()
         stride = _common_stride(stages)
-        X, y, given = self._unpack(X, y, size=self.crop_size)
+        X = X.crops(self.crop_size) if hasattr(X, "crops") else X
+        record = CropRecord.of(X)
+        X, y, given = self._unpack(X, y)
         X = check_images(X, stride=stride)
         y = check_joints(y, n_people=len(X))
         check_joint_frame(y, X.shape[1:3])
@@ -202,10 +228,16 @@ class SequentialMachine(StagedPredictor, _BaseComposition):
         self.stages_ = training.fit_stages(
             stages, X, y, skeleton, random_state=int(seeds[-1]), runtime=self._runtime(), **more
         )
-        self.skeleton_, self.crop_size_, self._crop_shape = skeleton, int(X.shape[1]), X.shape[1:3]
+        self.skeleton_, self.crop_record_ = skeleton, record
+        self._set_crop_shape(X.shape[1:3])
         return self
 
-    def _unpack(self, X, y, *, size: int | None = None) -> tuple:
+    def _set_crop_shape(self, shape: tuple[int, int]) -> None:
+        height, width = (int(side) for side in shape)
+        self.crop_shape_ = height, width
+        self.crop_size_ = height if height == width else (height, width)
+
+    def _unpack(self, X, y, *, size: int | tuple[int, int] | None = None) -> tuple:
         """Images, joints and skeleton (or None) of a dataset, of crops, or of two arrays; `size` of crops to cut."""
         if hasattr(X, "crops"):
             X = X.crops(size or getattr(self, "crop_size_", None) or self.crop_size)

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import clone
 
+from .inference.crop_record import CropRecord
+from .inference.frames import shape_of_crops
 from .io.machine_files import load_machine
 from .machine import SequentialMachine
 from .stage import Stage
@@ -37,7 +39,8 @@ class RepeatedStageMachine(SequentialMachine):
         Returns
         -------
         RepeatedStageMachine
-            Predicts on photos, or on crops of ``crop_size_`` px.
+            Predicts on photos, or on crops of ``crop_size_`` px. It was trained on crops around the joints (crop rule
+            "joints"), takes boxes of whole people, and a photo without a box as one person.
 
         Raises
         ------
@@ -48,7 +51,17 @@ class RepeatedStageMachine(SequentialMachine):
         if not cls._shipped or name not in files:
             ready = ", ".join(sorted(files)) if cls._shipped else ""
             raise ValueError(f"there is no trained {cls.__name__} named {name!r}; available: {ready or 'none'}")
-        return load_machine(files[name])
+        machine = load_machine(files[name])
+        if machine.crop_record_ is None:
+            machine.crop_record_ = CropRecord(
+                "joints",
+                1 / 0.7,
+                shape_of_crops(machine),
+                boxes_from="the whole person",
+                box_padding=1.25,
+                whole_photo=True,
+            )
+        return machine
 
     def _default_stage(self) -> Stage:
         raise NotImplementedError

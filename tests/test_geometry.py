@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from posemachines.geometry import (
     box_frame,
+    crop_shape,
     crop_transform,
     cut_crop,
+    frame_size,
     joints_frame,
     read_photo,
     to_crop,
@@ -124,10 +126,6 @@ def test_photo_files(tmp_path, rng):
     clear = tmp_path / "clear.png"
     cv2.imencode(".png", np.dstack([photo[..., ::-1], np.zeros((40, 60), np.uint8)]))[1].tofile(clear)
     assert (read_photo(clear) == 128).all(), "transparent pixels are grey"
-    deep = tmp_path / "deep.png"
-    cv2.imencode(".png", photo.astype(np.uint16) * 200)[1].tofile(deep)
-    with pytest.raises(ValueError, match="8 bits per channel"):
-        read_photo(deep)
     for suffix in ("jpg", "png"):
         whole = cv2.imencode(f".{suffix}", photo)[1]
         cut = tmp_path / f"cut.{suffix}"
@@ -141,3 +139,50 @@ def test_photo_files(tmp_path, rng):
             read_photo(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="no photo at"):
         read_photo(tmp_path / "missing.jpg")
+
+
+@given(
+    st.tuples(st.floats(-500, 5000), st.floats(-500, 5000)),
+    st.floats(5, 5000),
+    st.tuples(st.integers(16, 512), st.integers(16, 512)),
+    st.floats(0.7, 10),
+)
+def test_photo_to_crop_and_back_with_unequal_axes(centre, person_size, shape, padding):
+    transform = crop_transform(centre, person_size, shape, padding=padding)
+    height, width = shape
+    points = np.array([[centre[0], centre[1]], [centre[0] + person_size, centre[1] - person_size / 3]])
+    there = to_crop(points, transform)
+    assert there[0] == pytest.approx([(width - 1) / 2, (height - 1) / 2])
+    assert there[1, 0] - there[0, 0] == pytest.approx(max(shape) / padding)
+    np.testing.assert_allclose(to_photo(there, transform), points, atol=1e-3)
+
+
+@given(st.tuples(st.floats(1, 1000), st.floats(1, 1000)), st.tuples(st.integers(8, 300), st.integers(8, 300)))
+def test_the_smallest_frame_of_a_shape_encloses_the_subject(extent, shape):
+    height, width = shape
+    longer = float(frame_size(np.array(extent), width / height))
+    sides = np.array([width, height]) * longer / max(shape)
+    assert (sides >= np.array(extent) * (1 - 1e-5)).all()
+    assert np.isclose(sides, extent, rtol=1e-5).any()
+    centre, size = box_frame([[3, 4, *extent]], width / height)
+    assert size[0] == pytest.approx(longer, rel=1e-5)
+    np.testing.assert_allclose(centre[0], [3 + (extent[0] - 1) / 2, 4 + (extent[1] - 1) / 2], rtol=1e-4, atol=1e-3)
+
+
+def test_frames_of_wide_crops():
+    joints = np.array([[[10.0, 20, 1], [50, 30, 1]]])
+    assert joints_frame(joints)[1][0] == 40
+    assert joints_frame(joints, 4.0)[1][0] == 40
+    assert joints_frame(joints, 8.0)[1][0] == 80
+    assert joints_frame(joints, 0.5)[1][0] == 80
+    for aspect in (0, -1, np.nan, np.inf):
+        with pytest.raises(ValueError, match="width divided by its height"):
+            joints_frame(joints, aspect)
+    photo = np.zeros((60, 90, 3), np.uint8)
+    assert cut_crop(photo, crop_transform((30, 30), 40, (16, 64), padding=2), (16, 64)).shape == (16, 64, 3)
+
+
+@pytest.mark.parametrize("size", [0, (3, 0), (3, 4, 5), 3.5, (True, 4), "ab"])
+def test_sizes_that_are_none(size):
+    with pytest.raises(ValueError, match="size must be a positive integer of pixels, or two of them"):
+        crop_shape(size)

@@ -112,7 +112,7 @@ def test_torch_numba_and_estimators_stay_where_they_belong():
 
 LAYERS = (  # lowest first; folders and modules import from lower layers, or from their own folder
     {"_utils"},
-    {"skeleton"},
+    {"skeleton", "photos"},
     {"geometry", "beliefs", "sides"},
     {"metrics", "stage"},
     {"testing", "evaluation", "visualize"},
@@ -120,7 +120,7 @@ LAYERS = (  # lowest first; folders and modules import from lower layers, or fro
     {"datasets", "training", "profiling"},
     {"inference"},
     {"machine"},
-    {"repeated_machine"},
+    {"repeated_machine", "located_machine"},
     {"forest", "conv", "labels", "report"},
     {"comparison"},
     {"commands"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.publishing import forest_tables, found, net_tables, results_file, tables
+from benchmarks.publishing import forest_tables, found, kinds, net_tables, results_file, tables
 from posemachines.labels.findings import KINDS
 
 __all__ = ["fragments"]
@@ -11,6 +11,7 @@ __all__ = ["fragments"]
 def fragments() -> dict[str, str]:
     """All fragments by name; a page shows one with ``.. include:: generated/NAME.rst``."""
     parts = _comparisons() | _shipped() | _studies_of_parts() | _speed() | _labels() | _findings()
+    parts |= kinds.fragments() | {"false_verdicts": _false_verdicts()}
     return {name: "\n\n".join(each).replace("@", "\\@") + "\n" for name, each in parts.items()}  # PCK@0.2 is no address
 
 
@@ -103,6 +104,25 @@ def _labels() -> dict[str, list[str]]:
             _command(faults),
         ],
     }
+
+
+def _false_verdicts() -> list[str]:
+    """How often verdicts call machines different that are equal, and that are not."""
+    if not (results_file.FOLDER / "false_verdicts.json").is_file():
+        return [found.NOT_MEASURED]
+    result = results_file.read("false_verdicts")
+    trials: dict[tuple[str, str], dict[bool, dict]] = {}
+    for row in result["rows"]:
+        trials.setdefault((row["data"], row["design"]), {})[row["better_by"] > 0] = row["called_different"]
+    better = max(row["better_by"] for row in result["rows"])
+    heads = ("Data", "Protocol", "Equal: mean error", "Equal: any other measure", f"Better by {100 * better:.0f} %")
+    rows = [
+        (data, design, *(f"{equal[name]:.1f} %" for name in equal), f"{each[True]['mean error']:.1f} %")
+        for (data, design), each in trials.items()
+        for equal in (each[False],)
+    ]
+    about = f"Percentage of {result['trials']:,} trials in which the machines are called different."
+    return [about, tables.list_table(heads, rows), _command(result)]
 
 
 def _findings() -> dict[str, list[str]]:

@@ -282,7 +282,7 @@ def measure_growth(stage: PlainStage, machine: PoseMachine, people, options: arg
     """Time of the default machine by crop size and stages, and of the plain tree walk by trees and depth, in ms."""
     crops = {side: people[:1].crops(side).X for side in (options.crop, *options.crops)}
     any_size = copy.copy(machine)
-    any_size.crop_size_ = any_size._crop_shape = None  # it takes crops of any size
+    any_size.crop_size_ = any_size.crop_shape_ = None  # it takes crops of any size
     shorter = [copy.copy(machine) for _ in machine.stages_]
     for number, short in enumerate(shorter, 1):
         short.stages_ = machine.stages_[:number]

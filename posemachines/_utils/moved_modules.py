@@ -15,7 +15,6 @@ MOVED = {
     "posemachines.cost": "posemachines.profiling.cost",
     "posemachines.checkpoint": "posemachines.training.checkpoints",
     "posemachines.views": "posemachines.training.copies",
-    "posemachines.photos": "posemachines.inference.photos",
     "posemachines.protocols": "posemachines.evaluation.protocols",
     "posemachines.truth": "posemachines.evaluation.ground_truth",
     "posemachines.files": "posemachines.io.machine_files",

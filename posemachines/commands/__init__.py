@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from .. import __version__
-from . import evaluate, predict, validate
+from . import compare, convert, evaluate, predict, validate
 
 __all__ = ["COMMANDS", "main", "make_parser"]
 
 PROGRAM = "python -m posemachines"
 FAILED, INTERRUPTED = 2, 130  # exit codes
-COMMANDS: tuple[ModuleType, ...] = (predict, evaluate, validate)
+COMMANDS: tuple[ModuleType, ...] = (compare, predict, evaluate, validate, convert)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -59,7 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         With code 2 for invalid options, and with 0 after ``--help``.
     """
-    options = make_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == [compare.NAME]:  # it has a parser of its own
+        options = argparse.Namespace(command=compare.NAME, options=given[1:], run=compare.run)
+    else:
+        options = make_parser().parse_args(given)
     try:
         return options.run(options) or 0
     except (OSError, ValueError, ImportError) as error:

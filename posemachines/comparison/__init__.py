@@ -1,5 +1,7 @@
-"""Comparison of machines on one dataset: the machines that are known by name, the cache of trained ones, the run."""
+"""Comparison of machines: which one to use on new photos, tested by cross-validation or on a test set."""
 
-from .run import Comparison, compare
+from .comparing import compare
+from .run import Comparison
+from .validated import ValidatedComparison
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "ValidatedComparison", "compare"]

@@ -31,7 +31,7 @@ from ..skeleton import get_skeleton
 from ..training import StackedTraining
 from ..training.checkpoints import fingerprint
 
-__all__ = ["FOLDER", "PACKAGES", "Trained", "fit", "history", "is_fitted", "train", "where"]
+__all__ = ["FOLDER", "PACKAGES", "Trained", "describe", "fit", "history", "is_fitted", "train", "where"]
 
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "scikit-image", "opencv-python", "numba", "joblib", "torch")
 FOLDER = Path("runs/trained")
@@ -105,7 +105,7 @@ def train(machine, crops: Crops, *, name: str, folder: str | Path = FOLDER, fres
     record = {
         "name": name,
         "class": type(machine).__name__,
-        "settings": _describe(machine),
+        "settings": describe(machine),
         "people": len(crops),
         "cost": took,
         "interruptions": before["interruptions"],
@@ -123,7 +123,7 @@ def where(machine, crops: Crops, *, name: str, folder: str | Path = FOLDER) -> P
     """File of a machine with these settings, trained on these subjects."""
     own = getattr(machine, "skeleton", None)
     skeleton = get_skeleton(crops.skeleton if own is None else own, crops.y.shape[1])
-    mark = fingerprint([__version__, _describe(machine), astuple(skeleton)], (crops.X, crops.y)).tobytes()
+    mark = fingerprint([__version__, describe(machine), astuple(skeleton)], (crops.X, crops.y)).tobytes()
     return Path(folder) / f"{name}-{hashlib.sha256(mark).hexdigest()[:10]}.npz"
 
 
@@ -147,7 +147,7 @@ def history(machine) -> list[dict]:
     return next((part.history_ for part in parts if hasattr(part, "history_")), [])
 
 
-def _describe(one) -> dict:
+def describe(one) -> dict:
     """Settings that determine what is learned, down to the stages and the strategy."""
     if is_dataclass(one):
         settings = {field.name: getattr(one, field.name) for field in fields(one)}
@@ -160,7 +160,7 @@ def _describe(one) -> dict:
 
 def _plain(value):
     if isinstance(value, BaseEstimator) or (is_dataclass(value) and not isinstance(value, type)):
-        return _describe(value)
+        return describe(value)
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return plain(value)

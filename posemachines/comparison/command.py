@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import shlex
 import sys
 import time
+from pathlib import Path
+
+import numpy as np
 
 from ..conv import describe_device
+from ..datasets import PoseDataset, load_dataset
+from ..datasets.grouping import find_groups
+from ..labels import validate
+from .comparing import plan_comparison
 from .data import load
+from .label_options import load_options
 from .machines import LABELS, build, has_baselines
-from .options import parse
+from .options import QUICK, parse
 from .run import Comparison
 from .table import table
+from .validated import ValidatedComparison
 
 __all__ = ["machines_of", "prepare", "run_command"]
 
@@ -26,7 +36,7 @@ def run_command(program: str, arguments: list[str] | None = None, *, description
     Parameters
     ----------
     program : str
-        Path of the script, for the command in the report.
+        What comes before the options, for the command in the report.
     arguments : list of str, optional
         By default those of the process.
     description : str, optional
@@ -42,12 +52,11 @@ def run_command(program: str, arguments: list[str] | None = None, *, description
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     given = sys.argv[1:] if arguments is None else arguments
     try:
-        comparison = prepare(options, shlex.join(["python", program, *given]), began)
-        try:
-            comparison.run(machines_of(options), verbose=True)
-        finally:
-            if comparison.content["machines"]:
-                print(f"\n{table(comparison.content, parts=options.parts)}\n\nreport: {options.output / 'report.html'}")
+        command = shlex.join([*program.split(), *given])
+        if options.labels is not None:
+            _run_on_labels(options, command)
+        else:
+            _run_on_datasets(options, command, began)
     except KeyboardInterrupt:
         print("\ninterrupted: the report holds the machines that are finished", file=sys.stderr)
         return 130
@@ -55,6 +64,31 @@ def run_command(program: str, arguments: list[str] | None = None, *, description
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _run_on_datasets(options: argparse.Namespace, command: str, began: float) -> None:
+    comparison = prepare(options, command, began)
+    try:
+        comparison.run(machines_of(options), verbose=True)
+    finally:
+        _print(comparison.content, options)
+
+
+def _run_on_labels(options: argparse.Namespace, command: str) -> None:
+    comparison = _prepare_labels(options, command)
+    try:
+        comparison.run()
+    except BaseException:
+        comparison.interrupted()
+        raise
+    finally:
+        _print(comparison.content, options)
+
+
+def _print(report: dict, options: argparse.Namespace) -> None:
+    """The tables, and the answer last."""
+    if report["machines"]:
+        print(f"\n{table(report, parts=options.parts)}\n\nreport: {options.output / 'report.html'}")
 
 
 def prepare(options: argparse.Namespace, command: str, began: float) -> Comparison:
@@ -84,3 +118,74 @@ def machines_of(options: argparse.Namespace) -> dict:
     keys = ("stages", "rounds", "epochs", "seed", "device", "jobs", "flip")
     settings = {key: getattr(options, key) for key in keys}
     return {name: build(name, options.skeleton, options.train, **settings) for name in names}
+
+
+# -- one's own labels -------------------------------------------------------------------------------------------------
+
+
+def _prepare_labels(options: argparse.Namespace, command: str) -> ValidatedComparison:
+    """Load and check the labels; the comparison that the options describe, and has not begun."""
+    data = _loaded(options.labels, options)
+    test = None
+    if options.test_labels is not None:
+        test = _loaded(options.test_labels, options)
+    elif options.test_groups is not None:
+        data, test = _divided(data, options.groups, options.test_groups)
+    second = None
+    if options.second_labels is not None:
+        second = _loaded(options.second_labels, options)
+    checked, pairs = (None, None) if options.no_check else _check(data, options)
+    if options.quick:
+        data, test = data[: QUICK["train"]], test if test is None else test[: QUICK["test"]]
+        pairs = None
+    keys = ("stages", "rounds", "epochs", "device", "flip")
+    building = {key: getattr(options, key) for key in keys} | {"jobs": options.jobs, "seed": options.seed}
+    nets = {*options.machines} - {"pm"}
+    return plan_comparison(
+        options.machines, data, test, folds=options.folds, repeats=options.repeats, groups=options.groups,
+        near_duplicates=pairs if test is None else None, crop_rule=options.crop_rule or "auto",
+        crop_size=options.crop_size, units=options.units, second_labels=second, random_state=options.seed,
+        settings={"device": describe_device(options.device) if nets else "cpu", "quick": options.quick},
+        building=building, output=options.output, folder=options.output / "trained", thresholds=options.thresholds,
+        title=options.title, label_check=checked, curve=not options.no_curve, n_timed=5 if options.quick else 30,
+        workers=options.workers, cluster=options.cluster, jobs=options.jobs, minutes=options.minutes,
+        name=data.name, command=command, verbose=True,
+    )  # fmt: skip
+
+
+def _loaded(path: Path, options: argparse.Namespace) -> PoseDataset:
+    """The data set of a file or folder, after saying what was found in it."""
+    log = logging.getLogger("posemachines.datasets")
+    level = log.level
+    log.setLevel(logging.ERROR)  # the notes are printed here
+    try:
+        data = load_dataset(path, options.images, **load_options(options))
+    finally:
+        log.setLevel(level)
+    print(f"{data.name}: {len(data)} subjects, {data.skeleton.n_parts} landmarks")
+    for note in data.notes:
+        print(f"  {note}")
+    return data
+
+
+def _divided(data: PoseDataset, groups: str, pattern: str) -> tuple[PoseDataset, PoseDataset]:
+    """The subjects of all other groups, and those of the groups that a pattern names."""
+    found = find_groups(data, groups)
+    tested = np.array([re.search(pattern, value) is not None for value in found.values])
+    if tested.all() or not tested.any():
+        some = ", ".join(sorted({*found.values})[:8])
+        raise ValueError(
+            f"--test-groups {pattern!r} names {'all' if tested.all() else 'none'} of the {found.n_groups} groups "
+            f"({found.source}), such as {some}"
+        )
+    return data[~tested], data[tested]
+
+
+def _check(data: PoseDataset, options: argparse.Namespace):
+    """Numbers of findings in the labels, and pairs of subjects whose photos show nearly the same."""
+    found = validate(data, n_jobs=options.jobs, verbose=True)
+    levels = [finding.level for finding in found.findings]
+    numbers = {f"{level}s": levels.count(level) for level in ("error", "warning", "note")}
+    if numbers["errors"] or numbers["warnings"]:
+        print(f"  the labels have {numbers['errors']} errors and {numbers['warnings']} warnings")
+    return numbers, found.near_duplicates()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .cache import FOLDER
 from .data import add_arguments, check
+from .label_options import add_label_options, crop_size_of
 from .machines import LABELS, PEERS, full_name, has_baselines, installed
 
 __all__ = ["QUICK", "parse"]
@@ -18,6 +19,7 @@ _SELECTABLE = [name for name in LABELS if name != "mean"]
 def parse(arguments: list[str] | None = None, *, description: str | None = None) -> argparse.Namespace:
     """Parse the options, and fill in the defaults of the chosen data."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add_label_options(parser)
     add_arguments(parser)
     parser.add_argument("--machines", default="pm,cpm", help=f"comma-separated: {', '.join(_SELECTABLE)}")
     parser.add_argument("--stages", type=int, default=3, help="stages of every machine")
@@ -35,12 +37,35 @@ def parse(arguments: list[str] | None = None, *, description: str | None = None)
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that everything runs")
     options = parser.parse_args(arguments)
     _check_machines(options, parser)
-    check(options, parser, QUICK if options.quick else None)
+    if options.labels is None:
+        check(options, parser, QUICK if options.quick else None)
+    else:
+        _check_labels(options, parser)
     if options.stages < 1:
         parser.error("--stages must be at least 1")
     if options.quick:
         options.rounds, options.epochs = options.rounds or QUICK["rounds"], options.epochs or QUICK["epochs"]
     return options
+
+
+def _check_labels(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:
+    """Raise for options that belong to the published datasets, or contradict each other."""
+    for name in ("root", "annotations", "test_annotations", "test_images", "train", "test"):
+        if getattr(options, name) is not None:
+            parser.error(
+                f"--{name.replace('_', '-')} belongs to --dataset; labels given as {options.labels} do not take it"
+            )
+    if options.test_labels is not None and options.test_groups is not None:
+        parser.error("--test-labels and --test-groups both name the test set; give one of them")
+    for name, least in (("folds", 2), ("workers", 1)):
+        if getattr(options, name) < least:
+            parser.error(f"--{name} must be at least {least}")
+    if options.repeats is not None and options.repeats < 1:
+        parser.error("--repeats must be at least 1")
+    try:
+        options.crop_size = crop_size_of(options.crop_size)
+    except ValueError as error:
+        parser.error(str(error))
 
 
 def _check_machines(options: argparse.Namespace, parser: argparse.ArgumentParser) -> None:

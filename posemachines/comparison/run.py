@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,106 +19,12 @@ from ..profiling.cost import measure_inference, measured
 from ..report import Examples, Report, comparison_to_json, differences_to_json, machine_to_json
 from ..skeleton import get_skeleton
 from .cache import PACKAGES, fit, history, is_fitted, train
-from .machines import LABELS, PEERS, build, compile_kernels, full_name, has_baselines, runs_forests
+from .machines import PEERS, compile_kernels, runs_forests
 
-__all__ = ["Comparison", "compare"]
-
-
-def compare(
-    machines: Mapping[str, Any] | Sequence[str],
-    train: PoseDataset | Crops,
-    test: PoseDataset | Crops,
-    *,
-    output: str | Path | None = None,
-    cache: str | Path | None = None,
-    name: str | None = None,
-    labels: Mapping[str, str] | None = None,
-    n_examples: int = 40,
-    n_timed: int = 30,
-    fresh: bool = False,
-    verbose: bool = False,
-) -> Report:
-    """Train machines on the same subjects, and compare their accuracy and cost.
-
-    Parameters
-    ----------
-    machines : dict of str to machine, or list of str
-        Machines by name, untrained or fitted, or names of known ones: "forest" (or "pm"), "net" ("cpm"), "hybrid",
-        "reverse", "one-stage", and the baselines if the package ``baselines`` is installed, in which case the mean pose
-        is always compared too. Untrained machines are fitted by this call.
-    train, test : PoseDataset or Crops
-        Of a dataset, crops are cut in the size that each machine takes.
-    output : path, optional
-        Folder for the report (``report.html``, ``.md``, ``.json`` and plots) and the trained machines. It is written
-        after every machine, so that an interrupted comparison leaves what is finished.
-    cache : path, optional
-        Folder that keeps trained machines between calls. Machines that were trained before with the same settings on
-        the same subjects are read from it, and interrupted training resumes.
-    name : str, optional
-        Name of the data in the report; by default that of `test`.
-    labels : dict of str to str, optional
-        Display names of the machines.
-    n_examples : int, default=40
-        Test subjects in the viewer of the report.
-    n_timed : int, default=30
-        Test crops on which time and memory are measured.
-    fresh : bool, default=False
-        Train machines anew that are in the cache.
-    verbose : bool, default=False
-        Show progress.
-
-    Returns
-    -------
-    Report
-        Accuracy after every stage with bootstrap intervals, cost, and the significance of all differences.
-
-    Raises
-    ------
-    ValueError
-        If there is no machine, a name is unknown, or the data are invalid.
-    ImportError
-        If a named machine needs a package that is not installed.
-
-    Examples
-    --------
-    >>> from posemachines import ConvPoseMachine, PoseMachine, compare, load_dataset
-    >>> train, test = load_dataset("labels.json", images="photos").split(test=0.2)  # doctest: +SKIP
-    >>> report = compare({"forest": PoseMachine(), "net": ConvPoseMachine()}, train, test)  # doctest: +SKIP
-    >>> report.to_html("report.html")  # doctest: +SKIP
-    """
-    _check_data(train, test)
-    planned, known_labels = _plan(machines, train, verbose)
-    settings = {"machines": [key for key in planned if key != "mean"], "train": len(train), "test": len(test)}
-    comparison = Comparison(
-        train, test, settings=settings, name=name, labels=known_labels | dict(labels or {}), output=output,
-        cache=cache, n_examples=n_examples, n_timed=n_timed, fresh=fresh,
-    )  # fmt: skip
-    comparison.run(planned, verbose=verbose)
-    return comparison.report()
+__all__ = ["Comparison", "check_data"]
 
 
-def _plan(machines, data: PoseDataset | Crops, verbose: bool) -> tuple[dict[str, Any], dict[str, str]]:
-    """The machines by name, the mean pose first, and the labels of known ones."""
-    if isinstance(machines, str):
-        machines = [machines]
-    if not len(machines):
-        raise ValueError('machines is empty; pass a dict of machines by name, or names such as ["forest", "net"]')
-    labels = {}
-    if isinstance(machines, Mapping):
-        planned = dict(machines)
-    else:
-        labels = {key: LABELS[full_name(key)] for key in machines}
-        planned = {key: build(key, data.skeleton, len(data)) for key in machines}
-        for machine in planned.values():
-            if "verbose" in machine.get_params(deep=False):
-                machine.set_params(verbose=verbose)
-    if "mean" not in planned and has_baselines():
-        planned = {"mean": build("mean", data.skeleton, len(data)), **planned}
-        labels["mean"] = LABELS["mean"]
-    return planned, labels
-
-
-def _check_data(train: PoseDataset | Crops, test: PoseDataset | Crops) -> None:
+def check_data(train: PoseDataset | Crops, test: PoseDataset | Crops) -> None:
     """Raise ValueError unless both are data of the same parts."""
     for what, data in (("train", train), ("test", test)):
         if not isinstance(data, PoseDataset | Crops):
@@ -173,13 +79,13 @@ class Comparison:
         crops_cache: str | Path | None = None,
         began: float | None = None,
     ) -> None:
-        _check_data(train, test)
+        check_data(train, test)
         self.train, self.test, self.labels = train, test, dict(labels or {})
         self.output = None if output is None else Path(output)
         self.cache, self.fresh = cache, fresh
         self.n_examples, self.n_timed = n_examples, n_timed
         self._cutting: dict[str, Any] = {"n_jobs": n_jobs, "cache": crops_cache}
-        self._crops: dict[tuple[str, int], Crops] = {}
+        self._crops: dict[tuple, Crops] = {}
         self._machines: dict[str, Any] = {}
         self._seen: dict[str, Crops] = {}  # test crops of each machine
         self._distances: dict[str, np.ndarray] = {}
@@ -232,7 +138,7 @@ class Comparison:
         shown = {name: machine for name, machine in self._machines.items() if self._seen[name] is test}
         return Report(self.content, Examples.of(shown, test.X, test.y, n_people=self.n_examples))
 
-    def _cut(self, which: str, size: int) -> Crops:
+    def _cut(self, which: str, size: int | tuple[int, int]) -> Crops:
         """Training or test subjects in crops of a size; given crops as they are."""
         data = getattr(self, which)
         if isinstance(data, Crops):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import clone
 
 from .._utils.checks import check_images, check_joints
 from .._utils.deprecation import renamed_keyword
@@ -18,13 +19,14 @@ from ..skeleton import Skeleton, get_skeleton
 from ..training.watching import joint_scorer
 from .networks.network import PoseNetwork
 from .stage import ConvStage
-from .training import Augmentation, JointTraining, get_strategy
+from .training import Augmentation, JointTraining, get_strategy, resolve_epochs
 
 __all__ = ["ConvPoseMachine"]
 
 PUBLISHED_SKELETONS = {15: "cpm", 10: "flic"}  # by number of maps
 _OF_THE_TRAINING = ("epochs", "batch_size", "learning_rate", "augmentation")
 _OF_THE_RUN = ("checkpoint", "log_dir")
+COARSE_SHARE = 0.2  # of the passes, for a machine that locates subjects
 
 
 class ConvPoseMachine(RepeatedStageMachine):
@@ -58,8 +60,8 @@ class ConvPoseMachine(RepeatedStageMachine):
         File (a folder with StackedTraining) from which interrupted training resumes.
     log_dir : path, optional
         Folder for ``training.csv``, with one row per epoch, and TensorBoard's events.
-    crop_size : int, default=128
-        Side of the crops, in pixels, that are cut when a dataset is given.
+    crop_size : int or (height, width), default=128
+        Side of square crops, or both sides, in pixels, that are cut when a dataset is given.
     skeleton, flip, tta_scales, predict_batch_size, random_state, verbose
         See :class:`SequentialMachine <posemachines.SequentialMachine>`.
 
@@ -67,7 +69,10 @@ class ConvPoseMachine(RepeatedStageMachine):
     ----------
     stages_ : list of ConvStage
     skeleton_ : Skeleton
-    crop_size_ : int
+    crop_size_ : int or (int, int)
+    crop_shape_ : (int, int)
+    crop_record_ : CropRecord or None
+        See :class:`SequentialMachine <posemachines.SequentialMachine>`.
 
     Examples
     --------
@@ -82,6 +87,7 @@ class ConvPoseMachine(RepeatedStageMachine):
     """
 
     _shipped = "cpm_"
+    coarse_subject = 18  # px; see SequentialMachine
 
     @renamed_keyword(scales="tta_scales")
     def __init__(
@@ -101,7 +107,7 @@ class ConvPoseMachine(RepeatedStageMachine):
         n_jobs: int | None = None,
         checkpoint: str | Path | None = None,
         log_dir: str | Path | None = None,
-        crop_size: int = 128,
+        crop_size: int | tuple[int, int] = 128,
         skeleton: str | Skeleton | None = None,
         flip: bool = False,
         tta_scales: Sequence[float] = (1.0,),
@@ -155,6 +161,21 @@ class ConvPoseMachine(RepeatedStageMachine):
                 f"{', '.join(clash)} on the strategy"
             )
         return replace(strategy, **settings, **run) if settings or run else strategy
+
+    def coarse(self, n_subjects: int) -> ConvPoseMachine:
+        """An untrained, cheaper machine that locates subjects on whole photos: a fifth of the passes.
+
+        Parameters
+        ----------
+        n_subjects : int
+            That it will be trained on.
+        """
+        made = clone(self).set_params(verbose=False, checkpoint=None, log_dir=None)
+        training = made.make_training()
+        passes = {"epochs": max(round(COARSE_SHARE * resolve_epochs(training.epochs, n_subjects)), 1)}
+        if self.training is None or isinstance(self.training, str):
+            return made.set_params(**passes)
+        return made.set_params(training=replace(training, **passes))
 
     def fit(
         self, X, y=None, *, validation=None, others=None, warm_start: ConvPoseMachine | None = None, start=None
@@ -210,7 +231,7 @@ class ConvPoseMachine(RepeatedStageMachine):
         shape, n_parts = np.shape(X)[1:3], check_joints(y).shape[1]
         skeleton = get_skeleton(given if self.skeleton is None else self.skeleton, n_parts)
         both = validation if isinstance(validation, tuple | list) else (validation, None)
-        watched, truth, theirs = self._unpack(*both, size=shape[0])
+        watched, truth, theirs = self._unpack(*both, size=shape)
         watched = check_images(watched)
         truth = check_joints(truth, n_people=len(watched), n_parts=n_parts)
         if watched.shape[1:3] != shape:
@@ -269,7 +290,8 @@ class ConvPoseMachine(RepeatedStageMachine):
         for index, one in enumerate(machine.stages_):
             one.adopt(network, index, [])
             one.skeleton_, one.n_parts_, one.uses_beliefs_ = known, n_maps - 1, index > 0
-        machine.skeleton_, machine.crop_size_ = known, crop_size
+        machine.skeleton_, machine.crop_record_ = known, None
+        machine._set_crop_shape((crop_size, crop_size))
         return machine
 
     def as_network(self) -> PoseNetwork:

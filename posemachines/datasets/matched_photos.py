@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from ..io.annotations import Annotations
+from ..io.folders import PHOTO_TYPES
 from ..io.photo_files import FoundPhotos, check_sizes, find_photos, rescale_points
-from ..photos import pixel_spacing
+from ..photos import pixel_spacing, split_reference
 
 __all__ = ["Matched", "match_photos"]
 
@@ -122,6 +123,16 @@ def _rescaled(found: Annotations, scales: np.ndarray) -> Annotations:
 
 def _spacings(photos: Sequence) -> np.ndarray | None:
     """Spacing of each photo's pixels in mm, NaN where it is unknown; None if none is known."""
-    known = {str(photo): pixel_spacing(photo) for photo in photos}
-    spacings = np.array([np.nan if (one := known[str(photo)]) is None else one for photo in photos])
+    known = {str(photo): _spacing(photo) for photo in photos}
+    spacings = np.array([known[str(photo)] for photo in photos])
     return spacings if np.isfinite(spacings).any() else None
+
+
+def _spacing(photo: Path | str) -> float:
+    if split_reference(photo)[0].suffix.lower() in PHOTO_TYPES - {".dcm"}:  # most files need not be opened
+        return np.nan
+    try:
+        spacing = pixel_spacing(photo)
+    except (OSError, ValueError):  # unreadable photos are reported where they are read
+        return np.nan
+    return np.nan if spacing is None else spacing

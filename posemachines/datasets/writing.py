@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .._utils.replacing import replacing
+from ..io.labelme_writer import file_stems
 from ..io.stored_frame import orientation_of, turned_boxes, turned_points
 from ..io.written import common_folder, lost, split_option
 from ..photos import photo_size, reference, split_reference
@@ -144,13 +145,22 @@ def _check_target(dataset: PoseDataset, path: Path, name: str, overwrite: bool) 
     if _is_folder(name, path):
         if path.exists() and not path.is_dir():
             raise ValueError(f"{path} is a file; {FORMATS[name].label} needs a folder")
-        seen = FORMATS[name].recognise(path) if path.is_dir() else None
+        seen = _seen_in(dataset, path, name)
     else:
         if path.is_dir():
             raise ValueError(f"{path} is a folder; give the name of a file in it")
         seen = "it exists" if path.exists() else None
     if seen and not overwrite:
         raise FileExistsError(f"{path} has labels already ({seen}); give another name, or pass overwrite=True")
+
+
+def _seen_in(dataset: PoseDataset, folder: Path, name: str) -> str | None:
+    """Which labels a folder has that would be replaced."""
+    if name != "labelme":
+        return FORMATS[name].recognise(folder) if folder.is_dir() else None
+    photos = {str(photo) if isinstance(photo, str | Path) else id(photo): photo for photo in dataset.photos}
+    files = [folder / f"{stem}.json" for stem in file_stems([*photos.values()])]
+    return next((f"{file.name} exists" for file in files if file.exists()), None)
 
 
 def _in_files(dataset: PoseDataset, folder: Path, overwrite: bool, notes: list[str]) -> PoseDataset:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sklearn.base import clone
+
 from .._utils.deprecation import renamed_keyword
 from ..repeated_machine import RepeatedStageMachine
 from ..skeleton import Skeleton
@@ -36,8 +38,8 @@ class PoseMachine(RepeatedStageMachine):
         Threads; 1 by default, -1 for all cores.
     checkpoint : path, optional
         Folder from which interrupted training resumes.
-    crop_size : int, default=128
-        Side of the crops, in pixels, that are cut when a dataset is given.
+    crop_size : int or (height, width), default=128
+        Side of square crops, or both sides, in pixels, that are cut when a dataset is given.
     stage : ForestStage, optional
         For experts: the stage that is repeated, in place of `n_rounds`, `n_trees`, `max_depth` and `levels`. Its
         parameters are reached as ``stage__n_rounds``.
@@ -50,7 +52,10 @@ class PoseMachine(RepeatedStageMachine):
     ----------
     stages_ : list of ForestStage
     skeleton_ : Skeleton
-    crop_size_ : int
+    crop_size_ : int or (int, int)
+    crop_shape_ : (int, int)
+    crop_record_ : CropRecord or None
+        See :class:`SequentialMachine <posemachines.SequentialMachine>`.
 
     Examples
     --------
@@ -79,7 +84,7 @@ class PoseMachine(RepeatedStageMachine):
         n_augmented: int = 2,
         n_jobs: int | None = None,
         checkpoint: str | Path | None = None,
-        crop_size: int = 128,
+        crop_size: int | tuple[int, int] = 128,
         stage: ForestStage | None = None,
         training=None,
         skeleton: str | Skeleton | None = None,
@@ -114,6 +119,16 @@ class PoseMachine(RepeatedStageMachine):
         if self.stage is not None and (changed := self._changed(*_OF_THE_STAGE)):
             raise ValueError(f"{', '.join(changed)} and stage= are both given; set {', '.join(changed)} on the stage")
         return super()._make_stages()
+
+    def coarse(self, n_subjects: int) -> PoseMachine:
+        """An untrained, cheaper machine that locates subjects on whole photos: one stage.
+
+        Parameters
+        ----------
+        n_subjects : int
+            That it will be trained on.
+        """
+        return clone(self).set_params(n_stages=1, checkpoint=None, verbose=False)
 
     def make_training(self):
         """The strategy that `fit` uses."""

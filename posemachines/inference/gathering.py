@@ -28,21 +28,23 @@ class Gathering:
     covered: tuple[np.ndarray, np.ndarray]  # bool (height, K) and (width, K)
 
     @classmethod
-    def of(cls, photo: np.ndarray, transforms: np.ndarray, size: int, stride: int, upsample: str) -> Gathering:
-        """For crops of `size` px with `transforms` (K, 2, 3)."""
-        first, last = seen_region(photo, transforms, size)
-        n_cells = size // stride
+    def of(
+        cls, photo: np.ndarray, transforms: np.ndarray, shape: tuple[int, int], stride: int, upsample: str
+    ) -> Gathering:
+        """For crops of `shape` = (height, width) px with `transforms` (K, 2, 3)."""
+        first, last = seen_region(photo, transforms, shape)
+        n_cells = shape[1] // stride, shape[0] // stride
         along_axis, covered = [], []
         for axis in (0, 1):
             pixels = np.zeros((last[axis] - first[axis] + 1, 2))
             pixels[:, axis] = np.arange(first[axis], last[axis] + 1)
             places = [(to_crop(pixels, each)[:, axis] - (stride - 1) / 2) / stride for each in transforms]
-            along_axis.append([_weights(each, n_cells, upsample) for each in places])
-            covered.append(np.stack([_inside(each, n_cells) for each in places], 1))
+            along_axis.append([_weights(each, n_cells[axis], upsample) for each in places])
+            covered.append(np.stack([_inside(each, n_cells[axis]) for each in places], 1))
         columns = np.concatenate(along_axis[0], axis=1) / np.float32(len(transforms))
-        shape = len(covered[1]), len(covered[0])
+        region = len(covered[1]), len(covered[0])
         offset = int(first[0]), int(first[1])
-        return cls(offset, shape, np.stack(along_axis[1]), columns, (covered[1], covered[0]))
+        return cls(offset, region, np.stack(along_axis[1]), columns, (covered[1], covered[0]))
 
     def average(self, maps: np.ndarray, *, out: np.ndarray) -> None:
         """Mean of the maps (K, h, w) of one channel over the region; a crop counts as zero outside itself."""
@@ -54,10 +56,10 @@ class Gathering:
         return 1 - rows @ columns.T / rows.shape[1]
 
 
-def seen_region(photo: np.ndarray, transforms: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def seen_region(photo: np.ndarray, transforms: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """First (x, y) and last (x, y) pixel of the photo inside the largest of some concentric crops."""
     widest = transforms[transforms[:, 0, 0].argmin()]
-    edges = to_photo(np.array([[-0.5, -0.5], [size - 0.5, size - 0.5]]), widest)
+    edges = to_photo(np.array([[-0.5, -0.5], [shape[1] - 0.5, shape[0] - 0.5]]), widest)
     first = np.maximum(np.ceil(edges[0] - 1e-6), 0)
     last = np.minimum(np.floor(edges[1] + 1e-6), np.array(photo.shape[1::-1]) - 1)
     if (first > last).any():

@@ -16,8 +16,8 @@ import numpy as np
 from .._utils.checks import check_images
 from .._utils.deprecation import moved_keywords, renamed_keyword
 from ..beliefs import decode, flip_beliefs
-from ..geometry import crop_transform, cut_crop, to_photo
-from .frames import PADDING, PUBLISHED_SIZE, USUAL_SIZE, check_protocol, crop_size, open_photo
+from ..geometry import crop_shape, crop_transform, cut_crop, to_photo
+from .frames import PADDING, PUBLISHED_SIZE, USUAL_SIZE, check_protocol, open_photo, shape_of_crops
 from .gathering import Gathering, seen_region
 from .test_time_augmentation import check_flip, check_tta_scales
 
@@ -39,7 +39,7 @@ def predict_photo(
     centre,
     person_size,
     *,
-    size: int | None = None,
+    size: int | tuple[int, int] | None = None,
     padding: float = PADDING,
     tta_scales: Sequence[float] | None = None,
     flip: bool | None = None,
@@ -60,11 +60,11 @@ def predict_photo(
         x, y of the middle of each subject, in pixels of the photo.
     person_size : float or array-like of shape (N,)
         Size of each subject, in pixels of the photo; see :func:`frame_of_box` and :func:`frame_of_photo`.
-    size : int, optional
-        Side of the crops, in pixels, a multiple of the stride. Default: that of the training crops if the machine
-        knows it (``crop_size_``), otherwise 128, or 368 with protocol "cpm2016".
+    size : int or (height, width), optional
+        Side of square crops, or both sides, in pixels, multiples of the stride. Default: that of the training crops if
+        the machine knows it (``crop_size_``), otherwise 128, or 368 with protocol "cpm2016".
     padding : float, default=1/0.7
-        Side of the crop divided by `person_size`.
+        Longer side of the crop divided by `person_size`.
     tta_scales : sequence of float, optional
         Test-time augmentation: scales at which each subject is cropped. The beliefs of several are averaged in the
         photo. Default: those of the machine, or 0.7, 0.8, ..., 1.3 with protocol "cpm2016".
@@ -115,7 +115,7 @@ def predict_photo(
     check_protocol(protocol)
     published = protocol is not None
     photo, (centres, sizes, single) = open_photo(photo), _subjects(centre, person_size)
-    size = _size(machine, size, published)
+    shape = _shape(machine, size, published)
     if tta_scales is None:
         tta_scales = PUBLISHED_SCALES if published else getattr(machine, "tta_scales", (1.0,))
     tta_scales = check_tta_scales(tta_scales)
@@ -124,15 +124,15 @@ def predict_photo(
     if threshold is not None and not np.isfinite(threshold):
         raise ValueError(f"threshold is a belief, or None to keep every joint; got {threshold}")
     views = _Views(machine, flip, stage)
-    frames = [_transforms(c, s, size, padding, tta_scales) for c, s in zip(centres, sizes, strict=True)]
+    frames = [_transforms(c, s, shape, padding, tta_scales) for c, s in zip(centres, sizes, strict=True)]
     for transforms in frames:
-        seen_region(photo, transforms, size)  # a subject outside the photo is an error in either case
+        seen_region(photo, transforms, shape)  # a subject outside the photo is an error in either case
     if len(tta_scales) == 1 and not published:
         transforms = np.concatenate(frames)
-        joints, scores = decode(views.beliefs(_cut(photo, transforms, size)), stride=views.stride, subpixel=subpixel)
+        joints, scores = decode(views.beliefs(_cut(photo, transforms, shape)), stride=views.stride, subpixel=subpixel)
         joints = to_photo(joints, transforms).astype(np.float32)
     else:
-        found = [_peaks(views, photo, transforms, size, subpixel) for transforms in frames]
+        found = [_peaks(views, photo, transforms, shape, subpixel) for transforms in frames]
         joints, scores = (np.stack(values) for values in zip(*found, strict=True))
     if threshold is not None:
         joints[~(scores > threshold)] = np.nan
@@ -145,7 +145,7 @@ def photo_beliefs(
     centre,
     person_size: float,
     *,
-    size: int | None = None,
+    size: int | tuple[int, int] | None = None,
     padding: float = PADDING,
     tta_scales: Sequence[float] = (1.0,),
     flip: bool | None = None,
@@ -186,11 +186,11 @@ def photo_beliefs(
     OpenCV's differs). Beyond the outermost cell centres the value is held constant.
     """
     photo, tta_scales = open_photo(photo), check_tta_scales(tta_scales)
-    size = _size(machine, size, False)
+    shape = _shape(machine, size, False)
     views = _Views(machine, flip, stage)
-    transforms = _transforms(centre, person_size, size, padding, tta_scales)
-    gather = Gathering.of(photo, transforms, size, views.stride, upsample)
-    beliefs = views.beliefs(_cut(photo, transforms, size))
+    transforms = _transforms(centre, person_size, shape, padding, tta_scales)
+    gather = Gathering.of(photo, transforms, shape, views.stride, upsample)
+    beliefs = views.beliefs(_cut(photo, transforms, shape))
     maps = np.empty((beliefs.shape[1], *gather.shape), np.float32)
     for channel, out in enumerate(maps):
         gather.average(beliefs[:, channel], out=out)
@@ -199,7 +199,7 @@ def photo_beliefs(
 
 
 def photo_crops(
-    photo, centre, person_size, *, size: int = USUAL_SIZE, padding: float = PADDING
+    photo, centre, person_size, *, size: int | tuple[int, int] = USUAL_SIZE, padding: float = PADDING
 ) -> tuple[np.ndarray, np.ndarray]:
     """The crops of subjects in a photo, as :func:`predict_photo` cuts them at scale 1.
 
@@ -210,14 +210,15 @@ def photo_crops(
 
     Returns
     -------
-    crops : uint8 ndarray of shape (N, size, size, 3)
+    crops : uint8 ndarray of shape (N, height, width, 3)
         N is 1 for a single subject.
     transforms : float64 ndarray of shape (N, 2, 3)
         From the photo to each crop.
     """
     photo, (centres, sizes, _) = open_photo(photo), _subjects(centre, person_size)
-    transforms = [_transforms(c, s, size, padding, (1.0,)) for c, s in zip(centres, sizes, strict=True)]
-    return _cut(photo, np.concatenate(transforms), size), np.concatenate(transforms)
+    shape = crop_shape(size)
+    transforms = [_transforms(c, s, shape, padding, (1.0,)) for c, s in zip(centres, sizes, strict=True)]
+    return _cut(photo, np.concatenate(transforms), shape), np.concatenate(transforms)
 
 
 # -- inputs ---------------------------------------------------------------------------------------------------------
@@ -236,27 +237,26 @@ def _subjects(centre, person_size) -> tuple[np.ndarray, np.ndarray, bool]:
     return centre, person_size, False
 
 
-def _size(machine, size: int | None, published: bool) -> int:
+def _shape(machine, size: int | tuple[int, int] | None, published: bool) -> tuple[int, int]:
+    """Height and width of the crops; ValueError unless the stride of the machine divides both."""
     if size is None:
         known = getattr(machine, "crop_size_", None)
-        size = crop_size(machine) if known or not published else PUBLISHED_SIZE
-    if not isinstance(size, int | np.integer) or size < 1:
-        raise ValueError(f"size is the side of the crop in pixels, a positive integer; got {size!r}")
-    if size % machine.stride_:
-        nearest = max(round(size / machine.stride_), 1) * machine.stride_
-        raise ValueError(
-            f"size {size} is not a multiple of the machine's stride {machine.stride_}; pass size={nearest}"
-        )
-    return int(size)
+        size = shape_of_crops(machine) if known or not published else PUBLISHED_SIZE
+    shape, stride = crop_shape(size), machine.stride_
+    if any(side % stride for side in shape):
+        height, width = (max(round(side / stride), 1) * stride for side in shape)
+        nearest = height if height == width else (height, width)
+        raise ValueError(f"size {size} is not a multiple of the machine's stride {stride}; pass size={nearest}")
+    return shape
 
 
-def _transforms(centre, person_size: float, size: int, padding: float, tta_scales) -> np.ndarray:
+def _transforms(centre, person_size: float, shape: tuple[int, int], padding: float, tta_scales) -> np.ndarray:
     """Transforms (K, 2, 3) of the crops of one subject, one per scale."""
-    return np.stack([crop_transform(centre, person_size / scale, size, padding=padding) for scale in tta_scales])
+    return np.stack([crop_transform(centre, person_size / scale, shape, padding=padding) for scale in tta_scales])
 
 
-def _cut(photo: np.ndarray, transforms: np.ndarray, size: int) -> np.ndarray:
-    return check_images(np.stack([cut_crop(photo, transform, size) for transform in transforms]))
+def _cut(photo: np.ndarray, transforms: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    return check_images(np.stack([cut_crop(photo, transform, shape) for transform in transforms]))
 
 
 class _Views:
@@ -271,13 +271,12 @@ class _Views:
             raise ValueError(f"stage is counted from 1, or None for the last one; got {stage!r}")
         self.machine = copy.copy(machine)  # shares the stages; settings are changed in the copy only
         self.machine.tta_scales = (1.0,)  # scales are cut from the photo
-        self.machine.crop_size_ = None  # any size that the caller asks for
-        self.machine._crop_shape = None
+        self.machine.crop_size_ = self.machine.crop_shape_ = None  # any size that the caller asks for
         if flip is not None:
             self.machine.flip = False  # mirrored here
 
     def beliefs(self, crops: np.ndarray) -> np.ndarray:
-        """Belief maps (N, P+1, h, w) of crops (N, size, size, 3)."""
+        """Belief maps (N, P+1, h, w) of crops (N, height, width, 3)."""
         if self.flip_order is None:
             return self._once(crops)
         both = self._once(np.concatenate([crops, crops[:, :, ::-1]]))
@@ -291,10 +290,10 @@ class _Views:
         raise ValueError(f"stage {self.stage} is requested, but the machine has fewer stages")
 
 
-def _peaks(views: _Views, photo: np.ndarray, transforms: np.ndarray, size: int, subpixel: bool):
+def _peaks(views: _Views, photo: np.ndarray, transforms: np.ndarray, shape: tuple[int, int], subpixel: bool):
     """Joints (P, 2) and scores (P,) of one subject, found in the photo; holds the map of one part at a time."""
-    gather = Gathering.of(photo, transforms, size, views.stride, "cubic")
-    beliefs = views.beliefs(_cut(photo, transforms, size))
+    gather = Gathering.of(photo, transforms, shape, views.stride, "cubic")
+    beliefs = views.beliefs(_cut(photo, transforms, shape))
     part_map = np.zeros((1, 2, *gather.shape), np.float32)  # and a background, which is not decoded
     found = []
     for part in range(beliefs.shape[1] - 1):

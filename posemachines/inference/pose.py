@@ -30,12 +30,15 @@ class Pose:
         Names of the parts.
     photo : uint8 ndarray of shape (H, W, 3)
         RGB.
+    notes : tuple of str
+        What is doubtful about it, such as a box of an unusual size.
     """
 
     joints: np.ndarray
     scores: np.ndarray
     skeleton: Skeleton
     photo: np.ndarray = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter((self.joints, self.scores))

@@ -11,6 +11,7 @@ from .._utils.deprecation import deprecated_method
 from ..beliefs import decode
 from ..skeleton import Skeleton
 from ..stage import Stage
+from .crop_record import CropRecord
 from .pose import Pose
 from .subjects import predict_subjects
 from .test_time_augmentation import average_views, make_views
@@ -26,8 +27,12 @@ class StagedPredictor:
     Attributes
     ----------
     skeleton_ : Skeleton
-    crop_size_ : int
-        Height of the training crops, in pixels.
+    crop_size_ : int or (int, int)
+        Side of the training crops, in pixels; (height, width) where they are not square.
+    crop_shape_ : (int, int)
+        Height and width of the training crops, in pixels.
+    crop_record_ : CropRecord or None
+        How the training crops were cut, if that is known.
     flip, tta_scales
         Test-time augmentation.
     predict_batch_size : int
@@ -35,6 +40,9 @@ class StagedPredictor:
     """
 
     skeleton_: Skeleton
+    crop_size_: int | tuple[int, int]
+    crop_shape_: tuple[int, int]
+    crop_record_: CropRecord | None
     flip: bool
     tta_scales: Sequence[float]
     predict_batch_size: int
@@ -73,13 +81,13 @@ class StagedPredictor:
 
     def _check_size(self, X: np.ndarray) -> None:
         """Raise ValueError for crops of another size than the machine was trained on."""
-        height = getattr(self, "crop_size_", None)
-        shape = getattr(self, "_crop_shape", None)  # files of version 1 know the height only
-        if height and (X.shape[1] != height or (shape and X.shape[1:3] != tuple(shape))):
-            trained = f"{shape[0]} x {shape[1]}" if shape else f"{height}"
+        size = getattr(self, "crop_size_", None)
+        shape = getattr(self, "crop_shape_", None)  # files of version 1 know the height only
+        if (size or shape) and X.shape[1:3] != tuple(shape or (size, X.shape[2])):
+            trained = f"{shape[0]} x {shape[1]}" if shape else f"{size}"
             raise ValueError(
                 f"the crops are {X.shape[1]} x {X.shape[2]} px but this machine was trained on {trained} px; cut them "
-                f"with dataset.crops({height})"
+                f"with dataset.crops({size})"
             )
 
     complexity = deprecated_method("size")
@@ -172,15 +180,18 @@ class StagedPredictor:
     ) -> Pose:
         """Joints of the subjects in a photo.
 
+        Crops are cut as those that the machine was trained on: by the rule, padding and shape of ``crop_record_``.
+
         Parameters
         ----------
         photo : path or uint8 ndarray of shape (H, W, 3)
             RGB.
         boxes : array-like of shape (N, 4) or (4,), optional
-            Bounding boxes: x, y of the first pixel, width, height, in pixels of the photo.
+            Bounding boxes: x, y of the first pixel, width, height, in pixels of the photo. They enclose what the boxes
+            of the training subjects enclosed: the whole body, or the landmarks with ``crop_rule="joints"``. A machine
+            that was trained on whole photos needs none.
         joints : array-like of shape (N, P, 3), optional
-            Approximate joints (x, y, labelled) instead of boxes, for example those of the previous video frame. Without
-            boxes and joints the whole photo is taken as one subject.
+            Approximate joints (x, y, labelled) instead of boxes, for example those of the previous video frame.
         tta_scales, flip, subpixel, threshold, stage, protocol
             See :func:`posemachines.inference.predict_photo`.
 
@@ -192,9 +203,21 @@ class StagedPredictor:
         Raises
         ------
         ValueError
-            If both boxes and joints are given, they are malformed or outside the photo, or an option is out of range.
+            If both boxes and joints are given, they are malformed or outside the photo, or an option is out of range;
+            if neither is given and the machine was trained on crops around its subjects.
         FileNotFoundError
             If there is no such photo.
+
+        Warns
+        -----
+        UserWarning
+            If neither is given and the machine does not know how its crops were cut: the whole photo is then taken as
+            one subject.
+
+        Notes
+        -----
+        Machines that were trained on arrays have no ``crop_record_``: their crops are 1.25 times as long as a box,
+        which should enclose the whole body.
         """
         options = {
             "tta_scales": tta_scales, "flip": flip, "subpixel": subpixel, "threshold": threshold, "stage": stage,

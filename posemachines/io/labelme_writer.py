@@ -17,7 +17,7 @@ from .._utils.json_files import write_json
 from .._utils.replacing import replacing
 from .photo_files import photo_size
 
-__all__ = ["LABELS", "write_labelme"]
+__all__ = ["LABELS", "file_stems", "write_labelme"]
 
 LABELS = "labels.txt"
 """File beside the JSON files in which labelme keeps the list of labels; it sets the order of the parts."""
@@ -51,7 +51,7 @@ def write_labelme(path: str | Path, dataset) -> list[str]:
     photos: dict[Any, list[int]] = {}
     for index, photo in enumerate(dataset.photos):
         photos.setdefault(str(photo) if isinstance(photo, str | Path) else id(photo), []).append(index)
-    stems = _stems([dataset.photos[indices[0]] for indices in photos.values()])
+    stems = file_stems([dataset.photos[indices[0]] for indices in photos.values()])
     for stem, indices in zip(stems, photos.values(), strict=True):
         shapes = [
             shape
@@ -65,7 +65,7 @@ def write_labelme(path: str | Path, dataset) -> list[str]:
     return _lost(dataset)
 
 
-def _stems(photos: list) -> list[str]:
+def file_stems(photos: list) -> list[str]:
     """A file name per photo: that of the photo, with its folder or a number where names repeat."""
     names = [Path(_plain(photo) or f"photo{number:04d}").stem for number, photo in enumerate(photos)]
     taken: dict[str, int] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import zipfile
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ _MACHINES = {
     "PoseMachine": "posemachines.forest",
     "ConvPoseMachine": "posemachines.conv",
 }
+_STAGES_OF_BASELINES = ("EncoderDecoderStage",)
 _STRATEGIES = {
     "JointTraining": "posemachines.conv",
     "StagewiseTraining": "posemachines.conv",
@@ -153,6 +155,8 @@ def load_machine(
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no machine at {path}")
+    if _is_baseline(path):
+        return _of_baselines("load_baseline")(path)
     try:
         description, arrays = _read(path)
     except Exception as error:  # zipfile, zlib, numpy, safetensors and json raise many kinds for damaged bytes
@@ -178,6 +182,27 @@ def load_machine(
     return machine.set_params(**{name: value for name, value in run.items() if name in machine._get_param_names()})
 
 
+def _is_baseline(path: Path) -> bool:
+    """Whether the file holds a machine of the package ``baselines``."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = {*file.namelist()}
+    except (zipfile.BadZipFile, OSError):
+        return False
+    return "description.npy" in names
+
+
+def _of_baselines(name: str):
+    """A function or class of the package ``baselines``."""
+    try:
+        return getattr(importlib.import_module("baselines"), name)
+    except (ImportError, AttributeError) as error:
+        raise ImportError(
+            "the file holds a baseline, whose class is in the package baselines, a part of the repository; run from a "
+            "checkout"
+        ) from error
+
+
 def _composite(path: Path, description: dict, arrays: dict[str, np.ndarray], options: dict):
     """A machine that consists of others, each of which is stored as a whole file."""
     from .composite_files import machines_in
@@ -194,6 +219,8 @@ def _rebuild(description: dict, arrays: dict[str, np.ndarray], known: dict[str, 
     skeleton = Skeleton(**description["skeleton"])
     stages = []
     for saved in description["stages"]:
+        if saved["class"] in _STAGES_OF_BASELINES and saved["class"] not in known:
+            known = known | {saved["class"]: _of_baselines(saved["class"])}
         if saved["class"] not in known and saved["class"] not in _STAGES:
             raise ValueError(f"the file names the stage {saved['class']!r}, which is unknown; pass stage_classes=[...]")
         cls = known.get(saved["class"]) or _class(_STAGES, saved["class"])

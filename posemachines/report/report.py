@@ -92,7 +92,7 @@ class Report:
         """
         if not machines:
             raise ValueError("machines is empty; pass at least one fitted machine, by name")
-        crops: dict[int, EvaluationCrops] = {}
+        crops: dict[int | tuple[int, int], EvaluationCrops] = {}
         entries, distances = {}, {}
         for key, machine in machines.items():
             size = crop_size(machine)

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 import posemachines
-from posemachines import ForestStage, PoseMachine
+from posemachines import ForestStage, LocatedMachine, PoseMachine
 from posemachines.__main__ import main
 from posemachines.commands import COMMANDS, files
 from posemachines.commands import predict as command
 from posemachines.geometry import read_photo
 from posemachines.testing import SKELETON, make_dots
+from tests.inference.finders import Finder, small_subjects
 from tests.inference.test_photos import Spotter, far
 from tests.toys import HEIGHT, JOINTS, WIDTH, dotted
 
@@ -95,8 +96,8 @@ def test_several_people(folder, spotter, capsys):
     arguments = ["predict", "photo.png", "--box", BOX, "--box=-30,-20,250,200", "--json", "joints.json"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    assert "person 1 " in out
-    assert "person 2 " in out
+    assert "subject 1 " in out
+    assert "subject 2 " in out
     rows = np.array([[x, y] for _, x, y, _ in table(out)], float).reshape(2, 3, 2)
     assert far(rows) < 1
     content = json.loads((folder / "joints.json").read_text())
@@ -315,3 +316,87 @@ def test_published_procedure(folder, spotter, capsys):
     assert main(["predict", "photo.png", "--box", BOX, "--protocol", "cpm2016"]) == 0
     assert far(np.array([[x, y] for _, x, y, _ in table(capsys.readouterr().out)], float)) < 1.5
     assert sum(shape[0] for *_, shape in spotter.asked) == 7, "seven scales"
+
+
+# -- how the machine's training crops were cut ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def animals():
+    return small_subjects(16)
+
+
+@pytest.fixture(scope="module")
+def of_crops(animals, tmp_path_factory):
+    """File of a machine that was trained on crops around the joints."""
+    path = tmp_path_factory.mktemp("machine") / "crops.npz"
+    PoseMachine(1, stage=ForestStage(n_rounds=3, min_samples_leaf=3), crop_size=64, random_state=0).fit(animals).save(
+        path
+    )
+    return path
+
+
+def test_a_machine_of_crops_refuses_a_photo_without_a_box(folder, animals, of_crops, capsys):
+    """It took the whole photo, on which the subject is several times too small, and was wrong without a word."""
+    files.write_picture(folder / "animal.png", animals.photo(0))
+    arguments = ["predict", "animal.png", "--machine", str(of_crops)]
+    error = one_error(capsys, arguments)
+    assert "trained on crops around the box of the labelled landmarks (padding 1.43)" in error
+    assert "--box on the command line, around the landmarks of each subject" in error
+    low, high = animals.joints[0, :, :2].min(0), animals.joints[0, :, :2].max(0)
+    box = ",".join(f"{value:g}" for value in (*low, *(high - low)))
+    assert main([*arguments, "--box", box]) == 0
+    captured = capsys.readouterr()
+    found = np.array([[x, y] for _, x, y, _ in table(captured.out)], float)
+    expected = posemachines.load(of_crops).predict(animals.crops(64))[0]
+    in_photo = posemachines.geometry.to_photo(expected, animals.crops(64).transforms[0])
+    np.testing.assert_allclose(found, in_photo, atol=1)
+    assert captured.err == "wrote animal_pose.png\n"
+    assert main([*arguments, "--box", "0,0,210,150"]) == 0
+    assert "note: box 1 is 210 px long, but the training subjects were" in capsys.readouterr().err
+
+
+def test_a_machine_of_whole_photos_needs_no_box(folder, animals, tmp_path, capsys):
+    files.write_picture(folder / "animal.png", animals.photo(0))
+    machine = PoseMachine(1, stage=ForestStage(n_rounds=1), crop_size=(48, 64), random_state=0)
+    machine.fit(animals.with_crop_rule("photo")).save(tmp_path / "photos.npz")
+    assert main(["predict", "animal.png", "--machine", "photos.npz"]) == 0
+    captured = capsys.readouterr()
+    assert len(table(captured.out)) == 3
+    assert captured.err == "wrote animal_pose.png\n"
+
+
+def test_a_machine_that_finds_its_subject(folder, animals, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    files.write_picture(folder / "animal.png", animals.photo(0))
+    small = PoseMachine(2, stage=ForestStage(n_rounds=2, min_samples_leaf=3), random_state=0)
+    LocatedMachine(small, crop_shape=(48, 64)).fit(animals).save(tmp_path / "located.npz")
+    arguments = ["predict", "animal.png", "--machine", "located.npz"]
+    assert main([*arguments, "--json", "j.json", "--beliefs", "b.png", "--stage", "1"]) == 0
+    assert len(table(capsys.readouterr().out)) == 3
+    content = json.loads((folder / "j.json").read_text())
+    assert (content["kind"], content["stage"]) == ("LocatedMachine", 1)
+    assert "stages 1 to 2" in one_error(capsys, [*arguments, "--stage", "3"])
+
+
+def test_a_machine_without_beliefs(folder, animals, monkeypatch, capsys):
+    files.write_picture(folder / "animal.png", animals.photo(0))
+    machine = Finder().fit(animals.with_crop_rule("photo"))
+    monkeypatch.setattr(command, "find_machine", lambda name, kind: machine)
+    assert main(["predict", "animal.png", "--json", "j.json"]) == 0
+    rows = table(capsys.readouterr().out)
+    assert {belief for *_, belief in rows} == {"-"}
+    assert far(np.array([[x, y] for _, x, y, _ in rows], float), animals.joints[0, :, :2]) < 3
+    assert json.loads((folder / "j.json").read_text())["people"][0]["joints"][0]["belief"] is None
+    assert "has no belief maps; leave out --threshold" in one_error(
+        capsys, ["predict", "animal.png", "--threshold", "1"]
+    )
+
+
+def test_a_page_of_a_file(folder, spotter, capsys):
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(folder / "stack.tif", np.stack([dotted() * 0, dotted()]), photometric="rgb")
+    assert main(["predict", "stack.tif#page=1", "--box", BOX]) == 0
+    captured = capsys.readouterr()
+    assert far(np.array([[x, y] for _, x, y, _ in table(captured.out)], float)) < 1
+    assert captured.err == "wrote stack_pose.png\n"

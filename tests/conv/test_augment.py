@@ -96,11 +96,20 @@ def test_motions_stay_within_their_ranges():
     assert scale.min() < 0.6
     assert scale.max() > 1.8
     angle = torch.atan2(-linear[:, 0, 1], linear[:, 1, 1]).abs().rad2deg()
-    assert 25 < angle.max() <= 30 + 1e-3
+    largest = 30 * math.degrees(math.atan(60 / 100)) / 45  # the crop is not square
+    assert 0.85 * largest < angle.max() <= largest + 1e-3
     centre = torch.tensor([29.5, 49.5, 1.0])
     assert (motion.matrix @ centre - centre[:2]).abs().max() <= 6 + 1e-3
     assert torch.equal(torch.linalg.det(linear) < 0, motion.flipped)
     assert 0.4 < motion.flipped.float().mean() < 0.6
+
+
+@pytest.mark.parametrize(("shape", "largest"), [((64, 64), 40.0), ((64, 256), 12.5), ((96, 48), 23.7)])
+def test_elongated_crops_turn_less(shape, largest):
+    """By 40 degrees, the ends of an elongated subject would leave the crop."""
+    matrix = motions(500, shape, rotation=40.0, scale_jitter=(1.0, 1.0), shift=0.0, flip=False).matrix
+    angles = torch.rad2deg(torch.atan2(matrix[:, 1, 0], matrix[:, 0, 0]))
+    assert 0.9 * largest < angles.abs().max() <= largest
 
 
 def test_the_mean_of_a_linear_scale_is_in_the_middle():

@@ -31,7 +31,7 @@ def test_a_safetensors_file_gives_the_same_machine(machine, dots, tmp_path):
     machine.save(tmp_path / "machine.safetensors")
     loaded = load(tmp_path / "machine.safetensors", device="cpu", precision="float32")
     assert np.array_equal(loaded.predict_beliefs(dots[0]), machine.predict_beliefs(dots[0]))
-    assert loaded.crop_size_ == machine.crop_size_ == 20
+    assert loaded.crop_size_ == machine.crop_size_ == (20, 28)
     assert loaded.stages_[0].history_ == machine.stages_[0].history_
     with safetensors.safe_open(tmp_path / "machine.safetensors", framework="numpy") as file:
         description = json.loads(file.metadata()["machine"])

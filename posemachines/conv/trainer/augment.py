@@ -55,7 +55,8 @@ def draw_motion(
     shape : (H, W)
         Size of the crops, in pixels.
     rotation : float
-        Largest angle, in degrees, to either side.
+        Largest angle, in degrees, to either side, in square crops. In others it is reduced, in the proportion of the
+        angle of their diagonal to 45 degrees, so that elongated subjects stay inside.
     scale_jitter : (float, float)
         Smallest and largest scale factor.
     shift : float
@@ -73,7 +74,8 @@ def draw_motion(
         On the CPU.
     """
     uniform = torch.rand(5, n, generator=generator)
-    angle = (2 * uniform[0] - 1) * math.radians(rotation)
+    diagonal = math.atan2(min(shape), max(shape)) / math.atan2(1, 1)
+    angle = (2 * uniform[0] - 1) * math.radians(rotation) * diagonal
     if scale_law == "linear":
         factor = scale_jitter[0] + (scale_jitter[1] - scale_jitter[0]) * uniform[1]
     else:
