@@ -120,6 +120,7 @@ class LocatedMachine(BaseEstimator):
         unseen, boxes = self._unseen(photos, dataset)
         self.placement_ = self.placement_.calibrated(around.centre[unseen], around.extent[unseen], *boxes)
         self.locator_ = self._new_locator(len(dataset)).fit(photos)
+        self.locator_.crop_record_ = CropRecord.of(photos)
         padding = self._padding_for(around, unseen, *self.placement_.frame(*boxes))
         crops = _located(dataset, around.centre, around.extent, padding).crops(self._shape_for_machine(), n_jobs=1)
         self.machine_ = clone(self.machine).fit(crops)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -270,7 +271,7 @@ def curve(answer: dict) -> str:
 
 def protocol(report: dict) -> str:
     """How it was tested: what was kept together, and how new photos are cropped."""
-    found, form = report["answer"]["protocol"], _Form(report["answer"])
+    found = report["answer"]["protocol"]
     repeats = found.get("repeats_done") or found["repeats"]
     if found["kind"] == "cross-validation":
         how = (
@@ -282,14 +283,14 @@ def protocol(report: dict) -> str:
             f"Trained on {found['n_train']:,} and tested on {found['n_test']:,} subjects"
             f"{f', {repeats} trainings with different seeds' if repeats > 1 else ''}"
         )
-    text = f"{how}. Kept together: {found['n_groups']:,} groups ({found['groups']})."
+    text = f"{how}. Kept together: {found['n_groups']:,} groups ({_plain(found['groups'])})."
     if found["one_recording"]:
         text += " All frames are of one recording, and the figures hold for this recording only."
     height, width = found["crop_shape"]
     return (
-        f"{text} Crop rule *{found['crop_rule']}*: {found['crop_reason']}. Crops are {height} px high and {width} px "
-        f"wide; one pixel of the crop is {found['photo_px_per_crop_px']:g} px of the photo. Errors are in "
-        f"{report['answer']['units']['name']}{'' if form.short in ('px', 'mm') else f' ({form.short})'}."
+        f"{text} Crop rule *{found['crop_rule']}*: {_plain(found['crop_reason'])}. Crops are {height} px high and "
+        f"{width} px wide; one pixel of the crop is {found['photo_px_per_crop_px']:g} px of the photo. Errors are in "
+        f"{_plain(report['answer']['units']['name'])}."
     )
 
 
@@ -301,7 +302,7 @@ def contour(result: dict) -> str:
         f"{labelled['sd']:.2f}) from the labelled ones in the mean, {pixels['mean']:.2f} px (s.d. {pixels['sd']:.2f}) "
         f"at {result['mm_per_px']:g} mm per pixel. Wrench and Balch-Tomes (Sensors 22(3):1133, 2022) publish "
         f"{result['published_mm']:.2f} mm for DeepLabCut with an ImageNet ResNet-50, and {result['labellers_mm']:.2f} "
-        f"mm between two people. {result.get('note') or ''}"
+        f"mm between two people. {_plain(result.get('note') or '')}"
     ).strip()
 
 
@@ -310,6 +311,11 @@ def cost(report: dict) -> str:
     computer: dict[str, Any] = report["computer"]
     minutes = report["settings"]["total_seconds"] / 60
     return f"The comparison took {minutes:.1f} minutes on {computer['cores']} cores of {computer['processor']}."
+
+
+def _plain(text: str) -> str:
+    """Text without markup: a regular expression, for example, has its asterisks."""
+    return re.sub(r"([\\*`_|])", r"\\\1", text)
 
 
 def _capital(text: str) -> str:

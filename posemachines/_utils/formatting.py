@@ -9,9 +9,11 @@ __all__ = [
     "NO_BREAK_SPACE",
     "UNKNOWN",
     "byte_size",
+    "capital",
     "counts",
     "duration",
     "joules",
+    "listed",
     "markdown_cell",
     "markdown_table",
     "mebibytes",
@@ -19,6 +21,7 @@ __all__ = [
     "number",
     "p_value",
     "percent",
+    "signed",
     "text_table",
 ]
 
@@ -34,9 +37,25 @@ def number(value, digits: int = 1) -> str:
     return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"
 
 
+def signed(value, digits: int = 1) -> str:
+    """A number with its sign, such as "+1.5" or "−0.3"."""
+    text = number(value, digits)
+    return text if text[0] in f"{UNKNOWN}−" or not float(text) else f"+{text}"
+
+
 def percent(value, digits: int = 1) -> str:
     """A percentage, such as "48.6 %"."""
     return f"{number(value, digits)}{NO_BREAK_SPACE}%"
+
+
+def capital(text: str) -> str:
+    """Text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def listed(items: Sequence[str]) -> str:
+    """Items in words: "a", "a and b", "a, b and c"."""
+    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
 
 
 def duration(seconds) -> str:

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 import posemachines
-from baselines import CascadedRegression, EncoderDecoderStage, MeanPose, NearestNeighbourHOG, PictorialStructures, RidgeHOG
+from baselines import (
+    CascadedRegression,
+    EncoderDecoderStage,
+    MeanPose,
+    NearestNeighbourHOG,
+    PictorialStructures,
+    RidgeHOG,
+)
 from posemachines import ConvPoseMachine, PoseDataset, PoseMachine
 from posemachines.testing import SKELETON, make_dots
 

@@ -124,6 +124,8 @@ def test_the_protocol_says_what_the_figures_hold_for():
     text = kinds.protocol(report(protocol=held_out))
     assert text.startswith("Trained on 46 and tested on 12 subjects, 2 trainings with different seeds.")
     assert "only" not in text
+    pattern = report()["answer"]["protocol"] | {"groups": r"'mouse_\d*' in the path"}
+    assert r"10 groups ('mouse\_\\d\*' in the path)" in kinds.protocol(report(protocol=pattern))
 
 
 def test_unfinished_and_missing_files_are_left_out(written):

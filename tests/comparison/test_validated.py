@@ -119,7 +119,8 @@ def test_errors_are_those_of_the_machines_of_the_folds(finished):
         result = tasks.run_task(task)
         place = [next(i for i in range(24) if data.photos[i] is photo) for photo in task.test.photos]
         errors[place] = 0.5 * np.linalg.norm(result.staged[-1] - task.test.joints[..., :2], axis=-1)
-    assert report.data["answer"]["machines"]["deep"]["repeats"][0] == pytest.approx(np.nanmean(errors))
+    labelled = data.joints[..., 2] > 0
+    assert report.data["answer"]["machines"]["deep"]["repeats"][0] == pytest.approx(errors[labelled].mean())
 
 
 def test_the_chosen_machine_is_ready_for_new_photos(finished):

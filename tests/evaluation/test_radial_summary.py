@@ -23,7 +23,9 @@ def test_the_usual_numbers(rng):
 def test_intervals_are_wider_where_groups_are_alike(rng):
     level = np.repeat(rng.lognormal(0, 0.7, 10), 10)
     errors = level[None, :, None] * rng.lognormal(0, 0.1, (1, 100, 3))
-    alone, together = (summarise(errors, groups)["mean"]["interval"] for groups in (np.arange(100), np.arange(100) // 10))
+    alone, together = (
+        summarise(errors, groups)["mean"]["interval"] for groups in (np.arange(100), np.arange(100) // 10)
+    )
     assert np.ptp(together) > 1.5 * np.ptp(alone)
 
 
