@@ -122,6 +122,12 @@ def _false_verdicts() -> list[str]:
         for equal in (each[False],)
     ]
     about = f"Percentage of {result['trials']:,} trials in which the machines are called different."
+    if measured := result.get("measured"):
+        about += (
+            " Trained on disjoint sets of photographs of people, forests and ridge regression vary by "
+            f"{measured['of_subjects']:g} per training subject and forests by {measured['of_training']:g} from seed to "
+            "seed (standard deviations of the logarithm of the error)."
+        )
     return [about, tables.list_table(heads, rows), _command(result)]
 
 

@@ -2,8 +2,8 @@
 
     python benchmarks/studies/ultrasound_contour.py LABELS --machine MACHINE
 
-LABELS is the published folder ``labeled-data``; MACHINE was trained on its training folders only, such as ``cpm.npz`` of
-a comparison with ``--test-groups UTI_Test_Set``.
+LABELS is the published folder ``labeled-data``; MACHINE was trained on its training folders only, such as ``cpm.npz``
+of a comparison with ``--test-groups UTI_Test_Set``.
 
 The files have no scale. The publication gives 80 mm as the depth of nearly all test recordings (90 mm of two speakers,
 whose names it does not give), so the scale of each recording is 80 mm over the height of its fan in the middle column.
@@ -35,7 +35,7 @@ PUBLISHED = {"mm": 0.93, "sd": 0.46, "labellers_mm": 0.96, "labellers_sd": 0.39}
 
 
 def scales(data, recordings: np.ndarray) -> np.ndarray:
-    """Millimetres per pixel of each subject's photo, (N,), from the height of the fan in all frames of its recording."""
+    """Millimetres per pixel of each photo, (N,), from the height of the fan in all frames of its recording."""
     found = np.empty(len(data))
     for name in np.unique(recordings):
         members = np.flatnonzero(recordings == name)

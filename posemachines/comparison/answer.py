@@ -232,10 +232,12 @@ class Answer:
         }  # fmt: skip
 
     def _curve(self, name: str) -> dict[str, Any] | None:
-        """The learning curve of a machine, over the folds in which it was measured."""
-        folds = sorted({key[2:] for key in self.experiment.results if key[0].startswith("curve") and key[1] == name})
-        if not folds:
+        """The learning curve of a machine: measured in a few folds; the others tell how much folds differ."""
+        keys = [key for key in self.experiment.results if key[1] == name]
+        measured = {key[2:] for key in keys if key[0].startswith("curve")}
+        if not measured:
             return None
+        folds = sorted(measured | {key[2:] for key in keys if key[0] == "fold"})
         shares = (*CURVE_SHARES, 1.0)
         n_train = self.plan.describe()["n_train"]
         errors = np.full((len(shares), len(folds)), np.nan)
@@ -248,7 +250,7 @@ class Answer:
                     found = radial_errors(result.staged[-1], self.plan.data.joints[test])
                     errors[row, column] = _mean(self.plan.units.of(found, test))
         fitted = fit_learning_curve([round(share * n_train) for share in shares], errors)
-        return None if fitted is None else {"machine": name, "folds": len(folds)} | fitted
+        return None if fitted is None else {"machine": name, "folds": len(measured)} | fitted
 
     def _suspects(self) -> list[dict[str, Any]]:
         """Labels that every machine contradicts, with their photos."""

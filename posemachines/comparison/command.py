@@ -22,7 +22,7 @@ from .label_options import load_options
 from .machines import LABELS, build, has_baselines
 from .options import QUICK, parse
 from .run import Comparison
-from .table import table
+from .table import answer_text, table
 from .validated import ValidatedComparison
 
 __all__ = ["machines_of", "prepare", "run_command"]
@@ -88,7 +88,8 @@ def _run_on_labels(options: argparse.Namespace, command: str) -> None:
 def _print(report: dict, options: argparse.Namespace) -> None:
     """The tables, and the answer last."""
     if report["machines"]:
-        print(f"\n{table(report, parts=options.parts)}\n\nreport: {options.output / 'report.html'}")
+        print(f"\n{table(report, parts=options.parts)}\n\nreport: {options.output / 'report.html'}\n")
+        print(answer_text(report))
 
 
 def prepare(options: argparse.Namespace, command: str, began: float) -> Comparison:

@@ -160,19 +160,29 @@ class Experiment:
 
     # -- running ------------------------------------------------------------------------------------------------------
 
-    def run(self, tasks: Mapping[Key, Task], what: str, *, needed: bool = True) -> bool:
-        """Run tasks, or read what they gave before; False if there is no time for them and they are not `needed`."""
-        waiting: dict[str, Task] = {}
-        keys = {task.name: key for key, task in tasks.items()}
+    def affordable(self, tasks: Mapping[Key, Task], what: str, *, besides: int = 0) -> Mapping[Key, Task]:
+        """These tasks, or none, with a note, where they and as many others `besides` would exceed the limit of time."""
+        waiting = self._waiting(tasks)
+        if not waiting or self._fits([*waiting] + [*waiting][:1] * besides):
+            return tasks
+        self.notes.append(f"{what} was left out: the limit of {self.minutes:g} minutes")
+        return {}
+
+    def _waiting(self, tasks: Mapping[Key, Task]) -> dict[Key, Task]:
+        """The tasks that have no result yet; those of an earlier run are read."""
+        waiting = {}
         for key, task in tasks.items():
             known = None if key in self.results else read_result(task)
             if known is not None:
                 self.results[key] = known
             elif key not in self.results:
-                waiting[task.name] = task
-        if waiting and not needed and not self._fits(waiting, keys):
-            self.notes.append(f"{what} was left out: the limit of {self.minutes:g} minutes")
-            return False
+                waiting[key] = task
+        return waiting
+
+    def run(self, tasks: Mapping[Key, Task], what: str) -> None:
+        """Run tasks, or read what they gave before."""
+        keys = {task.name: key for key, task in tasks.items()}
+        waiting = {task.name: task for task in self._waiting(tasks).values()}
         bar = progress(
             run_tasks(run_task, waiting, workers=self.workers, cluster=self.cluster), what,
             shown=self.verbose, total=len(tasks), done=len(tasks) - len(waiting),
@@ -181,18 +191,16 @@ class Experiment:
             write_result(tasks[keys[name]], result)
             self.results[keys[name]] = result
             self.seconds += result.training.get("seconds") or 0.0
-        return True
 
-    def _fits(self, waiting: Mapping[str, Task], keys: Mapping[str, Key]) -> bool:
+    def _fits(self, waiting: list[Key]) -> bool:
         """Whether so many trainings would end before the limit, judged by those of the same machines."""
         if self.minutes is None:
             return True
         expected = 0.0
-        for name, task in waiting.items():
-            alike = [(result, key) for key, result in self.results.items() if key[1] == keys[name][1]]
-            took = [result.training.get("seconds") or 0.0 for result, key in alike if key[0] == "fold"]
-            share = len(task.train) / max(len(self.plan.data), 1) if keys[name][0].startswith("curve") else 1.0
-            expected += max(share, 0.25) * float(np.mean(took)) if took else 0.0
+        for _, name, _, _ in waiting:
+            alike = [result for key, result in self.results.items() if key[:2] == ("fold", name)]
+            took = [result.training.get("seconds") or 0.0 for result in alike]
+            expected += float(np.mean(took)) if took else 0.0
         passed = time.perf_counter() - self._began
         return passed + expected / max(self.workers, 1) <= 60 * self.minutes
 

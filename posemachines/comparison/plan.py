@@ -166,6 +166,7 @@ def make_plan(
         zoomed = shape.photo_px * max(shape.shape) / max(height, width)
         shape = replace(shape, shape=(int(height), int(width)), reason="as asked for", photo_px=round(zoomed, 2))
     chosen = units if isinstance(units, Units) else parse_units(units, whole)
+    notes += [chosen.note] if chosen.note else []
     return Plan(whole, found, divided, test is not None, rule, shape, chosen, tuple(dict.fromkeys(notes)))
 
 

@@ -153,15 +153,18 @@ class ValidatedComparison:
         run.run(run.fold_tasks(0), "first repeat")
         self.write()
         chosen = self.answer.chosen()
+        last = run.final_task(chosen) if self.final else {}
+        curve = run.affordable(run.curve_tasks(chosen), "the learning curve", besides=1) if self.curve else {}
+        run.run({**last, **curve}, "training on everything" + (", learning curve" if curve else ""))
         if self.final:
-            run.run(run.final_task(chosen), "training on everything")
             self._save_final(chosen)
-        if self.curve:
-            run.run(run.curve_tasks(chosen), "the learning curve", needed=False)
-        run.run(run.box_tasks(), "the comparison with perfect boxes", needed=False)
+        run.run(run.affordable(run.box_tasks(), "the comparison with perfect boxes"), "perfect boxes")
         for repeat in range(1, self.plan.folds.n_repeats):
-            if not run.run(run.fold_tasks(repeat), f"repeat {repeat + 1} of {self.plan.folds.n_repeats}", needed=False):
+            what = f"repeat {repeat + 1} of {self.plan.folds.n_repeats}"
+            more = run.affordable(run.fold_tasks(repeat), what)
+            if not more:
                 break
+            run.run(more, what)
         again = self.answer.chosen()
         if self.final and again != chosen:
             run.run(run.final_task(again), "training on everything")

@@ -26,7 +26,7 @@ __all__ = ["ConvPoseMachine"]
 PUBLISHED_SKELETONS = {15: "cpm", 10: "flic"}  # by number of maps
 _OF_THE_TRAINING = ("epochs", "batch_size", "learning_rate", "augmentation")
 _OF_THE_RUN = ("checkpoint", "log_dir")
-COARSE_SHARE = 0.2  # of the passes, for a machine that locates subjects
+COARSE_SHARE = 0.15  # of the passes, for a machine that locates subjects
 
 
 class ConvPoseMachine(RepeatedStageMachine):
@@ -163,7 +163,7 @@ class ConvPoseMachine(RepeatedStageMachine):
         return replace(strategy, **settings, **run) if settings or run else strategy
 
     def coarse(self, n_subjects: int) -> ConvPoseMachine:
-        """An untrained, cheaper machine that locates subjects on whole photos: a fifth of the passes.
+        """An untrained, cheaper machine that locates subjects on whole photos: a seventh of the passes.
 
         Parameters
         ----------

@@ -85,8 +85,8 @@ def choose_crop_rule(dataset: PoseDataset) -> CropChoice:
     Notes
     -----
     A subject fills a photo by the longer side of the smallest frame of the photo's shape that encloses its landmarks,
-    relative to the photo's: 0.55 or more in the median, or 0.35 in photos of up to 400 px. Its place is steady if the middle of the landmarks lies within
-    0.12 of the photo's longer side of its median place, for nine of ten subjects.
+    relative to the photo's: 0.55 or more in the median, or 0.35 in photos of up to 400 px. Its place is steady if the
+    middle of the landmarks lies within 0.12 of the photo's longer side of its median place, for nine of ten subjects.
     """
     labelled = dataset[dataset.labelled] if dataset.labelled.any() else None
     if labelled is None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..metrics.radial import success_rates
+from .uncertainty import interval
 
 __all__ = ["SATURATED", "choose_thresholds", "saturated_rates", "summarise"]
 
@@ -35,17 +36,16 @@ def summarise(
     -------
     dict
         ``mean``, ``median`` and ``p95``, each a dict of ``value`` and ``interval``; ``success``, a list of dicts of
-        ``threshold``, ``value`` and ``interval``; ``repeats``, the mean error of each training; ``missing``, the number
-        of labelled joints that were not predicted, which are left out of the mean.
+        ``threshold``, ``value`` and ``interval``; ``repeats``, the mean error of each training; ``missing``, how often
+        a labelled joint was not predicted: such joints are left out of errors, and count as failures of the rates;
+        ``n_joints`` and ``n_subjects``, labelled joints and the subjects that have some.
 
     Notes
     -----
     The intervals come from a bootstrap over groups and trainings: a resample draws groups, and for each of them one of
-    the trainings.
+    the trainings. They are NaN where there is only one group: how others fare is not known then.
     """
     errors = np.asarray(errors, float)
-    missing = int(np.isinf(errors).sum())
-    errors = np.where(np.isinf(errors), np.nan, errors)
     members = _members(groups)
     rng = np.random.default_rng(random_state)
     drawn = []
@@ -56,17 +56,22 @@ def summarise(
             [errors[repeat, members[index]].ravel() for index, repeat in zip(chosen, trained, strict=True)]
         )
         drawn.append(_numbers(some, thresholds))
-    low, high = np.nanquantile(drawn, (0.025, 0.975), axis=0)
-    values = np.nanmean([_numbers(one.ravel(), thresholds) for one in errors], axis=0)
+    low, high = interval(drawn)
+    if len(members) < 2:
+        low, high = np.full_like(low, np.nan), np.full_like(high, np.nan)
+    numbers = np.array([_numbers(one, thresholds) for one in errors])
+    labelled = ~np.isnan(errors[0])
     entries = [
         {"value": float(value), "interval": [float(first), float(last)]}
-        for value, first, last in zip(values, low, high, strict=True)
+        for value, first, last in zip(numbers.mean(0), low, high, strict=True)
     ]
     return {
         **dict(zip(("mean", "median", "p95"), entries[:3], strict=True)),
         "success": [{"threshold": float(t)} | entry for t, entry in zip(thresholds, entries[3:], strict=True)],
-        "repeats": [float(np.nanmean(one)) for one in errors],
-        "missing": missing,
+        "repeats": numbers[:, 0].tolist(),
+        "missing": int(np.isinf(errors).sum()),
+        "n_joints": int(labelled.sum()),
+        "n_subjects": int(labelled.any(1).sum()),
     }
 
 
@@ -76,11 +81,10 @@ def _members(groups: np.ndarray) -> list[np.ndarray]:
 
 
 def _numbers(values: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return np.full(3 + len(thresholds), np.nan)
-    usual = [known.mean(), np.median(known), np.quantile(known, 0.95)]
-    return np.array([*usual, *success_rates(known, thresholds)])
+    """Mean, median and 95th percentile of the joints that were predicted, and rates over all labelled ones."""
+    known = values[np.isfinite(values)]
+    usual = [known.mean(), np.median(known), np.quantile(known, 0.95)] if len(known) else [np.nan] * 3
+    return np.array([*usual, *success_rates(values, thresholds)])
 
 
 def choose_thresholds(errors: np.ndarray) -> list[float]:

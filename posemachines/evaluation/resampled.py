@@ -179,13 +179,25 @@ def _resampled(a: np.ndarray, b: np.ndarray, measure: Measure, groups: np.ndarra
             np.add.at(counts, groups, (~np.isnan(errors)).sum((0, 2)))
             ratios.append(resampled_ratios(sums, counts, n_resamples=N_RESAMPLES, random_state=random_state))
         return ratios[0] - ratios[1]
-    rng = np.random.default_rng(random_state)
-    members = [np.flatnonzero(groups == number) for number in range(n_groups)]
-    drawn = []
-    for _ in range(N_RESAMPLES_OF_MEDIANS):
-        some = np.concatenate([members[index] for index in rng.integers(n_groups, size=n_groups)])
-        drawn.append(measure(a[:, some]) - measure(b[:, some]))
-    return np.array(drawn)
+    shares = np.full(n_groups, 1 / n_groups)
+    drawn = np.random.default_rng(random_state).multinomial(n_groups, shares, size=N_RESAMPLES_OF_MEDIANS)
+    first, second = (_medians(errors, groups, drawn) for errors in (a, b))
+    return first - second
+
+
+def _medians(errors: np.ndarray, groups: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Median of the errors (S, N, P) in each resample, which holds each group as often as `drawn` (R, G) says."""
+    owners = np.broadcast_to(groups[:, None], errors.shape)
+    known = ~np.isnan(errors)
+    order = np.argsort(errors[known], kind="stable")
+    values, owners = errors[known][order], owners[known][order]
+    found = np.full(len(drawn), np.nan)
+    for index, counts in enumerate(drawn):
+        upto = np.cumsum(counts[owners])
+        if len(upto) and upto[-1]:
+            middle = np.searchsorted(upto, [(upto[-1] + 1) // 2, upto[-1] // 2 + 1])  # one or two in the middle
+            found[index] = values[middle].mean()
+    return found
 
 
 def _of_t(value: float, error: float, freedom: float, t) -> Difference:

@@ -25,12 +25,15 @@ class Units:
         Units per pixel of each subject's photo; NaN where unknown, and then the subject is not scored.
     decimals : int
         Digits after the point that are worth printing.
+    note : str
+        What the reader should know, such as how many subjects are not scored; empty if there is nothing.
     """
 
     name: str
     short: str
     scale: np.ndarray
     decimals: int = 1
+    note: str = ""
 
     def of(self, errors, subjects=None) -> np.ndarray:
         """Errors (..., N, P) in pixels of the photo, in these units; of some `subjects` only, if given."""
@@ -52,6 +55,7 @@ def parse_units(text: str, dataset) -> Units:
     Returns
     -------
     Units
+        Its note says how many subjects are not scored, because their spacing or length is not known.
 
     Raises
     ------
@@ -61,21 +65,23 @@ def parse_units(text: str, dataset) -> Units:
     n, spacing = len(dataset), dataset.mm_per_pixel
     known = spacing is not None and bool(np.isfinite(spacing).all())
     if text == "px" or (text == "auto" and not known):
-        return Units("pixels of the photo", "px", np.ones(n))
+        some = 0 if spacing is None else int(np.isfinite(spacing).sum())
+        note = f"{some} of {n} subjects have a known spacing: errors are in pixels" if some and text == "auto" else ""
+        return Units("pixels of the photo", "px", np.ones(n), note=note)
     if text in ("mm", "auto"):
         if spacing is None or not np.isfinite(spacing).any():
             raise ValueError(
                 'units="mm" needs the spacing of the pixels, which these data do not have: pass mm_per_pixel=... '
                 "(--mm-per-px)"
             )
-        return Units("mm", "mm", np.asarray(spacing, float), 2)
+        return _scored("mm", "mm", spacing, 2)
     if text.endswith("mm/px"):
         return Units("mm", "mm", np.full(n, _positive(text.removesuffix("mm/px"), text)), 2)
     if text.startswith("constant"):
         length = _positive(text.removeprefix("constant"), text)
         return Units(f"% of {length:g} px", "%", np.full(n, 100 / length))
     if text == "box":
-        return Units("% of the longer side of the landmarks' box", "%", _percent(box_length(dataset.joints)))
+        return _scored("% of the longer side of the landmarks' box", "%", _percent(box_length(dataset.joints)))
     first, separator, second = text.partition(":")
     if not separator or not {first, second} <= {*dataset.skeleton.parts} or first == second:
         raise ValueError(
@@ -85,7 +91,15 @@ def parse_units(text: str, dataset) -> Units:
     lengths = pair_length(dataset.joints, dataset.skeleton.index(first), dataset.skeleton.index(second))
     if not np.isfinite(lengths).any():
         raise ValueError(f"no subject has both {first} and {second} labelled; choose other units")
-    return Units(f"% of the distance from {first} to {second}", "%", _percent(lengths))
+    return _scored(f"% of the distance from {first} to {second}", "%", _percent(lengths))
+
+
+def _scored(name: str, short: str, scale, decimals: int = 1) -> Units:
+    """Units of which some subjects may lack the scale."""
+    scale = np.asarray(scale, float)
+    lacking = int((~np.isfinite(scale)).sum())
+    note = f"{lacking} of {len(scale)} subjects are not scored: they lack the scale for errors in {name}"
+    return Units(name, short, scale, decimals, note if lacking else "")
 
 
 def _percent(lengths) -> np.ndarray:

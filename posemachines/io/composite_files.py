@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .machine_files import FORMAT, VERSION, write_arrays
+from .machine_arrays import FORMAT, VERSION, write_arrays
 
 __all__ = ["machines_in", "write_composite"]
 

@@ -12,19 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from .._utils.replacing import replacing
 from ..skeleton import Skeleton
 from ..stage import Stage
+from .composite_files import machines_in
+from .machine_arrays import FORMAT, VERSION, read_arrays, write_arrays
 from .old_machines import modernise
 
-__all__ = ["FORMAT", "VERSION", "load_machine", "save_machine", "write_arrays"]
+__all__ = ["load_machine", "save_machine"]
 
-FORMAT = "posemachines machine"
-VERSION = 3  # 2 has no record of how crops were cut
-SAFETENSORS = ".safetensors"  # suffix of files of that format; any other is a zip of arrays
 _STAGES = {"ForestStage": "posemachines.forest", "ConvStage": "posemachines.conv"}
 _MACHINES = {
     "SequentialMachine": "posemachines.machine",
@@ -158,7 +154,7 @@ def load_machine(
     if _is_baseline(path):
         return _of_baselines("load_baseline")(path)
     try:
-        description, arrays = _read(path)
+        description, arrays = read_arrays(path)
     except Exception as error:  # zipfile, zlib, numpy, safetensors and json raise many kinds for damaged bytes
         raise ValueError(f"{path} is not a machine's file, or is damaged ({error})") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
@@ -205,8 +201,6 @@ def _of_baselines(name: str):
 
 def _composite(path: Path, description: dict, arrays: dict[str, np.ndarray], options: dict):
     """A machine that consists of others, each of which is stored as a whole file."""
-    from .composite_files import machines_in
-
     machines = machines_in(path, arrays, lambda file: load_machine(file, **options))
     try:
         cls = _class(_COMPOSITES, description["class"])
@@ -315,28 +309,3 @@ def _halved(array: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(small).all():
         raise ValueError(f"{name} holds numbers beyond half precision (65504); save it with half=False")
     return small
-
-
-def write_arrays(path: Path, description: dict, arrays: dict[str, np.ndarray]) -> None:
-    """Write the file, completely or not at all."""
-    text = json.dumps(description)
-    with replacing(path) as temporary:
-        if path.suffix == SAFETENSORS:
-            contiguous = {name: np.array(array, order="C") for name, array in arrays.items()}
-            temporary.write_bytes(safetensors.numpy.save(contiguous, metadata={"machine": text}))
-            return
-        encoded = np.frombuffer(text.encode(), np.uint8)
-        with open(temporary, "wb") as stream:
-            np.savez_compressed(stream, allow_pickle=False, machine=encoded, **arrays)
-
-
-def _read(path: Path) -> tuple[dict, dict[str, np.ndarray]]:
-    """Description and arrays of a file, recognised by its first bytes whatever its name."""
-    with open(path, "rb") as stream:
-        is_zip = stream.read(2) == b"PK"
-    if is_zip:
-        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-        return json.loads(arrays.pop("machine").tobytes()), arrays
-    with safetensors.safe_open(path, framework="numpy") as file:
-        return json.loads(file.metadata()["machine"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,5 +1,6 @@
 """Reports of comparisons: HTML page, Markdown, JSON and plots."""
 
+from .answer_charts import plot_learning_curve
 from .examples import Examples
 from .plots import plot_accuracy_over_cost, plot_pck_curves, plot_stage_bars
 from .report import Report
@@ -14,6 +15,7 @@ __all__ = [
     "evaluation_to_json",
     "machine_to_json",
     "plot_accuracy_over_cost",
+    "plot_learning_curve",
     "plot_pck_curves",
     "plot_stage_bars",
     "scores_to_json",

@@ -74,6 +74,8 @@ def _others(verdicts: Verdicts) -> str:
     states = {name: verdicts.state(name) for name in verdicts.others if name != second}
     states = {name: state for name, state in states.items() if name != "mean" or state == "worse"}
     labels = {name: verdicts.machines[name]["label"] for name in states}
+    if "mean" in labels:
+        labels["mean"] = _lower(labels["mean"])
     for state, words in (("worse", "Worse, too" if second else "Worse"), ("better", "Better")):
         listed = [labels[name] for name, found in states.items() if found == state]
         sentences += [f"{words}: {form.listed(listed)}."] if listed else []
@@ -92,8 +94,7 @@ def _second(verdicts: Verdicts, name: str) -> str:
     size = f"{verdicts.quantities(abs(one['difference']))} {'lower' if lower else 'higher'}"
     if one["state"] == "untested":
         return (
-            f"{label} has a mean error {size}; one training of each machine cannot tell whether it is worse, or had bad "
-            "luck."
+            f"{label} has a mean error {size}; with one training of each machine, it may be worse or have had bad luck."
         )
     ends = [-end for end in reversed(one["interval"])] if lower else one["interval"]
     interval = f"({LEVEL} interval {verdicts.quantities.ends(ends)})"
@@ -138,7 +139,7 @@ def _mean_pose(verdicts: Verdicts) -> list[str]:
     mean = verdicts.machines["mean"]
     if state == "better" or verdicts.ranked[0] == "mean":
         value = verdicts.quantities(mean["mean"]["value"])
-        return [f"{mean['label']}, which ignores the photo, has a lower error: {value}. The machine has learnt nothing."]
+        return [f"{mean['label']}, which ignores the photo, has a lower error: {value}. Do not use the machine."]
     if state == "untested":
         return []
     return [f"Nor is it established that it is better than {_lower(mean['label'])}, which ignores the photo."]
@@ -156,7 +157,8 @@ def _time(verdicts: Verdicts) -> str:
     times = {name: each["ms"] for name, each in speed.items() if each and each.get("ms") is not None}
     if verdicts.chosen not in times:
         return ""
-    text = f"One photo takes {form.milliseconds(times[verdicts.chosen])} with {verdicts.machines[verdicts.chosen]['label']}"
+    label = verdicts.machines[verdicts.chosen]["label"]
+    text = f"One photo takes {form.milliseconds(times[verdicts.chosen])} with {label}"
     second = verdicts.answer.get("second")
     if second in times:
         text += f", {form.milliseconds(times[second])} with {verdicts.machines[second]['label']}"
@@ -167,10 +169,11 @@ def _human(answer: dict, quantities: Quantities) -> str:
     human = answer.get("human")
     if not human:
         return ""
-    text = f"Labels of two people are {quantities(human['mean'])} apart on average (median {quantities(human['median'])})"
+    mean, median = quantities(human["mean"]), quantities(human["median"])
+    text = f"Labels of two annotators are {mean} apart on average (median {median})"
     chosen = answer["machines"][answer["chosen"]]["mean"]["value"]
     if chosen <= human["mean"]:
-        return f"{text}: the machine is as close to the labels as a second person."
+        return f"{text}: the machine is as close to the labels as a second annotator."
     return f"{text}: no machine can be shown to be much closer than that."
 
 
@@ -182,13 +185,13 @@ def _curve(answer: dict, quantities: Quantities) -> str:
     now = f"{quantities(curve['errors'][-1])} with {curve['sizes'][-1]:,.0f}"
     if curve["outcome"] == "flat":
         text = (
-            f"More would hardly help: {now}, and about {quantities(last['error'])} ({quantities.ends(last['interval'])}) "
-            f"with {last['labels']:,}"
+            f"More would hardly help: {now}, and about {quantities(last['error'])} "
+            f"({quantities.ends(last['interval'])}) with {last['labels']:,}"
         )
     elif curve["outcome"] == "helps":
         text = (
-            f"More would help: {now}, and about {quantities(twice['error'])} ({quantities.ends(twice['interval'])}) with "
-            f"{twice['labels']:,}"
+            f"More would help: {now}, and about {quantities(twice['error'])} ({quantities.ends(twice['interval'])}) "
+            f"with {twice['labels']:,}"
         )
     else:
         text = (
@@ -208,9 +211,8 @@ def _labels(answer: dict) -> str:
             f"{'it' if one else 'them'} and agree with each other."
         )
     if check and (check.get("errors") or check.get("warnings")):
-        counts = [
-            f"{check[name]} {name if check[name] != 1 else name[:-1]}" for name in ("errors", "warnings") if check.get(name)
-        ]
+        names = [name for name in ("errors", "warnings") if check.get(name)]
+        counts = [f"{check[name]} {name if check[name] > 1 else name[:-1]}" for name in names]
         sentences.append(f"The check of the labels found {form.listed(counts)}.")
     elif check and not suspects:
         sentences.append("None looks wrong.")
@@ -276,4 +278,3 @@ def _crops(found: dict) -> str:
         if found.get("photo_px_per_crop_px"):
             text += f", so that one pixel of the crop is {found['photo_px_per_crop_px']:g} px of the photo"
     return text
-

@@ -50,12 +50,12 @@ def plot_learning_curve(answer: dict, *, colour: str = SERIES_COLOURS[1]):
         ax.plot(places[~inside], fitted[~inside], color=colour, linewidth=1.6, linestyle=(0, (4, 2)))
     ax.plot(sizes, curve["errors"], "o", color=colour, markersize=6)
     for each in beyond:
-        ax.plot(each["labels"], each["error"], "o", color=colour, markersize=6, markerfacecolor="white")
+        ax.plot(each["labels"], each["error"], "o", color=colour, markersize=6, markerfacecolor="none")
     human = answer.get("human")
     if human:
         ax.axhline(human["mean"], color=QUIET, linewidth=0.8, linestyle=(0, (1, 2)))
         ax.annotate(
-            "two people's labels", (0.0, human["mean"]), (2, 2), xycoords=ax.get_yaxis_transform(), fontsize=SMALL,
+            "two annotators", (0.0, human["mean"]), (2, 2), xycoords=ax.get_yaxis_transform(), fontsize=SMALL,
             textcoords="offset points", color=QUIET,
         )  # fmt: skip
     if beyond:

@@ -7,16 +7,17 @@ from .verdicts import WORDS, Quantities, Verdicts, known
 
 __all__ = ["all_verdicts", "error_bars", "error_rows", "part_rows", "saturated_pck", "verdict_matrix"]
 
+FAR = 1.5  # times the largest error of the other machines, at which the mean pose is left out of their axis
 SATURATED = 95.0  # % of the mean pose, above which PCK tells nothing
 
 
 def error_rows(answer: dict) -> list[dict]:
-    """Errors of every machine, the lowest mean first, and between two people if that is known.
+    """Errors of every machine, the lowest mean first, and between two annotators if that is known.
 
     Returns
     -------
     list of dict
-        ``key`` (None for people), ``label``, and as text ``mean``, ``interval``, ``median``, ``p95``, ``boxed``,
+        ``key`` (None for annotators), ``label``, and as text ``mean``, ``interval``, ``median``, ``p95``, ``boxed``,
         ``time``, ``verdict`` and ``success`` (a list, with ``None`` where the threshold says nothing).
     """
     verdicts, rows = Verdicts(answer), []
@@ -44,7 +45,7 @@ def error_rows(answer: dict) -> list[dict]:
         unknown = [{"value": form.UNKNOWN, "saturated": False}] * len(rows[0]["success"] if rows else ())
         values = {name: quantities.number(human.get(name)) for name in ("mean", "median", "p95")}
         blank = {"interval": "", "boxed": form.UNKNOWN, "time": form.UNKNOWN, "verdict": ""}
-        rows.append({"key": None, "label": "Two people's labels", **values, **blank, "success": unknown})
+        rows.append({"key": None, "label": "Two annotators", **values, **blank, "success": unknown})
     return rows
 
 
@@ -54,24 +55,29 @@ def error_bars(answer: dict) -> dict:
     Returns
     -------
     dict
-        ``rows`` (``key``, ``label``, ``text``, ``at``, ``low`` and ``high``), ``human`` (a place, or None) and
-        ``end``, the value at the right end of the axis, as text.
+        ``rows`` (``key``, ``label``, ``text``, ``at``, ``low``, ``high`` and ``beyond``: whether it is the mean pose
+        and off the axis, which then suits the others) and ``human`` (a place, or None).
     """
     verdicts = Verdicts(answer)
     quantities, human = verdicts.quantities, answer.get("human")
     means = {key: verdicts.machines[key]["mean"] for key in verdicts.ranked}
     values = {key: mean["value"] for key, mean in means.items() if mean["value"] is not None}
-    ends = [means[key]["interval"][1] for key in values if known(means[key].get("interval"))]
-    end = max([*values.values(), *ends, human["mean"] if human else 0, 1e-9])
+    tops = {key: means[key]["interval"][1] if known(means[key].get("interval")) else values[key] for key in values}
+    end = max([*tops.values(), human["mean"] if human else 0, 1e-9])
+    others = [top for key, top in tops.items() if key != "mean"]
+    if others and "mean" in values and values["mean"] > FAR * max(others):  # it would press all others together
+        end = 1.05 * max([*others, human["mean"] if human else 0])
     rows = []
     for key, value in values.items():
         interval = means[key].get("interval")
         low, high = interval if known(interval) else (value, value)
-        places = {"at": 100 * value / end, "low": 100 * low / end, "high": 100 * high / end}
+        places = {name: min(100 * each / end, 100.0) for name, each in (("at", value), ("low", low), ("high", high))}
         shown = f"{quantities(value)}" + (f" ({quantities.ends(interval)})" if known(interval) else "")
-        rows.append({"key": key, "label": verdicts.machines[key]["label"], "text": shown, **places})
+        rows.append(
+            {"key": key, "label": verdicts.machines[key]["label"], "text": shown, **places, "beyond": value > end}
+        )
     place = None if not human else 100 * human["mean"] / end
-    return {"rows": rows, "human": place, "end": quantities(end)}
+    return {"rows": rows, "human": place}
 
 
 def verdict_matrix(report: dict) -> dict | None:
@@ -118,7 +124,13 @@ def _cell(verdicts: Verdicts, one: dict | None) -> dict:
 
 
 def all_verdicts(answer: dict) -> list[dict]:
-    """Every pair of machines by every measure: ``a``, ``b``, ``measure``, ``difference``, ``interval``, ``p``, ``word``."""
+    """Every pair of machines by every measure.
+
+    Returns
+    -------
+    list of dict
+        ``a``, ``b``, ``measure`` and, as text, ``difference``, ``interval``, ``p`` and ``word``, the verdict.
+    """
     verdicts, rows = Verdicts(answer), []
     for one in verdicts.all:
         word = "says nothing" if one.get("saturated") else "not established"

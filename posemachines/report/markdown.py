@@ -5,6 +5,8 @@ from __future__ import annotations
 from .._utils import formatting as form
 from .._utils.formatting import markdown_cell, markdown_table
 from . import wording as words
+from .answer_markdown import answer_lines, detail_lines
+from .answer_tables import saturated_pck
 
 __all__ = ["to_markdown"]
 
@@ -15,11 +17,15 @@ _COST = ("Machine", "Training", "CPU time", "Time per image, median", "95th perc
 def to_markdown(report: dict) -> str:
     """Findings, accuracy by stage and part, types of errors, cost, and differences."""
     machines = report["machines"]
-    lines = [f"# Pose machines on {markdown_cell(report['dataset']['name'])}", ""]
+    answered = bool(report.get("answer")) and bool(machines)
+    lines = [f"# {markdown_cell(words.title(report))}", ""]
     for remark in words.remarks(report):
         lines += [f"> {remark}", ""]
-    lines += [words.summary(report), ""]
-    lines += [f"- {finding}" for finding in words.other_findings(report)]
+    if answered:
+        lines += answer_lines(report) + detail_lines(report)
+    else:
+        lines += [words.summary(report), ""]
+        lines += [f"- {finding}" for finding in words.other_findings(report)]
     if machines:
         first = next(iter(machines.values()))["accuracy"]
         protocol = report["protocol"]
@@ -29,12 +35,13 @@ def to_markdown(report: dict) -> str:
             f"PCK@t: share of labelled joints within t times the reference length ({protocol['reference']}). "
             f"{first['n_joints']} joints of {first['n_people']} subjects ({protocol['mean']}); 95 % bootstrap "
             "intervals over subjects.", "",
+            *(line for limit, why in saturated_pck(report).items() for line in (f"PCK@{limit} {why}.", "")),
             *markdown_table(("Machine", "Stage", "PCK@0.1 [%]", "PCK@0.2 [%]"), _accuracy(machines)), "",
             "## Accuracy by part: PCK@0.2 [%] after the last stage", "",
             *markdown_table(("Part", *labels), _parts(report)), "",
             *_errors(machines),
             "## Cost", "", *markdown_table(_COST, _costs(machines)), "",
-            *_differences(report),
+            *([] if answered else _differences(report)),
         ]  # fmt: skip
     if report.get("command"):
         lines += ["Command:", "", "```", report["command"], "```", ""]
@@ -94,12 +101,13 @@ def _costs(machines: dict) -> list[tuple]:
 
 
 def _differences(report: dict) -> list[str]:
-    rows = []
+    rows, nothing = [], saturated_pck(report)
     for each in report.get("differences", ()):
         labels = [report["machines"][each[side]]["label"] for side in "ab" if each[side] in report["machines"]]
         if len(labels) == 2:
             points = f"{form.number(each['difference'])} {_interval(each['interval'])}"
             verdict = "yes" if each.get("significant") else "no"
+            verdict = "says nothing here" if each["threshold"] in nothing else verdict
             names = (markdown_cell(labels[0]), markdown_cell(labels[1]))
             rows.append((*names, each["threshold"], points, form.p_value(each.get("p_holm")), verdict))
     heads = ("Machine", "minus", "PCK@", "Points", "Wilcoxon, Holm", "Significant")

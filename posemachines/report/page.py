@@ -7,6 +7,9 @@ import numpy as np
 from .._utils.figures import SERIES_COLOURS
 from ..visualize import SIDE_COLOURS, draw_skeleton, overlay_parts, part_sides, picture_grid
 from . import wording as words
+from .answer import answer_sentences, protocol_text, suspect_rows
+from .answer_charts import plot_learning_curve
+from .answer_tables import all_verdicts, error_bars, error_rows, part_rows, saturated_pck, verdict_matrix
 from .charts import plot_part_curves, plot_reliability
 from .examples import Examples
 from .plots import plot_accuracy_over_cost, plot_pck_curves, plot_stage_bars
@@ -34,6 +37,9 @@ def page_content(report: dict, examples: Examples | None, *, most_bytes: int) ->
     last = {key: machine["accuracy"]["stages"][-1] for key, machine in report["machines"].items()}
     return {
         "report": report,
+        "title": words.title(report),
+        "answer": _answer(report, series),
+        "saturated": saturated_pck(report),
         "summary": words.summary(report),
         "other_findings": words.other_findings(report),
         "remarks": words.remarks(report),
@@ -48,6 +54,38 @@ def page_content(report: dict, examples: Examples | None, *, most_bytes: int) ->
         "part_sides": [] if examples is None else part_sides(examples.skeleton),
         "viewer": viewer,
         "found": FOUND,
+    }
+
+
+def _answer(report: dict, series: dict[str, int]) -> dict | None:
+    """The answer's sentences, tables and chart; None for a report without one."""
+    answer = report.get("answer")
+    if not answer or not report["machines"]:
+        return None
+    curve, chosen = answer.get("curve"), answer["chosen"]
+    chart = None
+    if curve:
+        made = plot_learning_curve(answer, colour=SERIES_COLOURS[series.get(curve.get("machine", chosen), 1)])
+        chart = figure_to_svg(made, "learning-curve")
+    return {
+        "sentences": answer_sentences(answer),
+        "protocol": protocol_text(report),
+        "notes": answer.get("notes") or [],
+        "steps": answer.get("next") or [],
+        "units": answer["units"],
+        "chosen": chosen,
+        "thresholds": [each["threshold"] for each in answer["machines"][chosen].get("success") or ()],
+        "has_boxed": any(each.get("boxed") for each in answer["machines"].values()),
+        "errors": error_rows(answer),
+        "bars": error_bars(answer),
+        "matrix": verdict_matrix(report),
+        "verdicts": all_verdicts(answer),
+        "test": answer.get("test") or "",
+        "parts": part_rows(answer),
+        "ranked": [row["key"] for row in error_rows(answer) if row["key"] is not None],
+        "curve": curve,
+        "chart": chart,
+        "suspects": suspect_rows(answer),
     }
 
 

@@ -12,6 +12,8 @@ from .series import is_baseline, line_styles, series_colours
 __all__ = ["plot_accuracy_over_cost", "plot_pck_curves", "plot_stage_bars"]
 
 MANY = 6  # above this number of machines, every name is one line
+LETTER = 0.62  # width of a bold letter of DejaVu Sans, the widest font in use, in font sizes
+AXIS_LETTERS = 38  # of an axis title in a line
 
 
 def plot_pck_curves(report: dict):
@@ -49,12 +51,14 @@ def plot_pck_curves(report: dict):
     for threshold in (0.1, 0.2):
         ax.axvline(threshold, color=QUIET, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0)
     _dress(ax, ylabel="PCK [%]")
-    ax.set_xlabel(f"Threshold [× {report['protocol']['reference']}]", fontsize=MEDIUM, color=INK)
+    xlabel = f"Threshold [× {report['protocol']['reference']}]"
+    n_lines = -(-len(xlabel) // AXIS_LETTERS)
+    ax.set_xlabel(_wrapped(xlabel, len(xlabel) // n_lines + 4 * (n_lines > 1)), fontsize=MEDIUM, color=INK)
     ax.set(xlim=(0, thresholds[-1]), ylim=(0, 100))
     gap = min(13, 100 / len(ends))
     for key, height in zip(ends, _spread(list(ends.values()), 100, gap=gap), strict=True):
         label = report["machines"][key]["label"]
-        label = label if many else fill(label, 15)
+        label = label if many else _wrapped(label, 15)
         ax.annotate(
             label, (1.02, height / 100), xycoords="axes fraction", va="center", fontsize=SMALL, fontweight="bold",
             color=colours[key], annotation_clip=False, linespacing=1.05,
@@ -85,9 +89,10 @@ def plot_stage_bars(report: dict, *, threshold: float = 0.2):
     """
     _check_report(report, threshold)
     many = len(report["machines"]) > MANY
-    made = figure(5.4 if many else 4.2, 3.6 if many else 3.1)
+    width = 5.4 if many else 4.2
+    made = figure(width, 3.6 if many else 3.1)
     ax = made.add_subplot()
-    ticks, labels, top, start = [], [], 0.0, 0.0
+    ticks, names, rooms, top, start = [], [], [], 0.0, 0.0
     for key, colour in series_colours(report).items():
         machine = report["machines"][key]
         stages = machine["accuracy"]["stages"]
@@ -102,18 +107,33 @@ def plot_stage_bars(report: dict, *, threshold: float = 0.2):
                     color=QUIET, annotation_clip=False,
                 )  # fmt: skip
         ticks.append(places.mean())
-        labels.append((machine["label"] if many else fill(machine["label"], 14 if len(stages) > 1 else 6), colour))
+        names.append((machine["label"], colour))
+        rooms.append(len(stages) + 0.6)
         start = places[-1] + 1.7
-    _dress(ax, ylabel=f"PCK@{threshold} [%], with 95 % interval")
-    ax.set(xlim=(-0.8, start - 0.9), ylim=(0, min(max(1.12 * top, 10), 112)), yticks=range(0, 101, 20))
+    _dress(ax, ylabel=f"PCK@{threshold} [%],\nwith 95 % interval")
+    ax.set(xlim=(-0.8, start - 0.9), yticks=range(0, 101, 20))
     ax.set_ylim(0, min(max(1.12 * top, 10), 112))
-    ax.set_xticks(ticks, [label for label, _ in labels], fontsize=SMALL, fontweight="bold")
-    for text, (_, colour) in zip(ax.get_xticklabels(), labels, strict=True):
-        text.set_color(colour)
-        if many:
-            text.set(rotation=40, ha="right", rotation_mode="anchor")
     ax.tick_params(axis="x", length=0, pad=14)
+    letters = (width - 0.8) * 72 / (start - 0.1) / (LETTER * SMALL)  # that fit on the room of one bar
+    _name_groups(ax, ticks, names, [int(room * letters) for room in rooms], turned=many)
     return made
+
+
+def _name_groups(ax, ticks: list, names: list[tuple[str, str]], rooms: list[int], *, turned: bool) -> None:
+    """Names below groups of bars, with room for so many letters; turned if a word would have to be broken."""
+    longest = [max(map(len, name.split()), default=0) for name, _ in names]
+    turned = turned or any(length > room for length, room in zip(longest, rooms, strict=True))
+    shown = [name if turned else _wrapped(name, room) for (name, _), room in zip(names, rooms, strict=True)]
+    ax.set_xticks(ticks, shown, fontsize=SMALL, fontweight="bold")
+    for text, (_, colour) in zip(ax.get_xticklabels(), names, strict=True):
+        text.set_color(colour)
+        if turned:
+            text.set(rotation=40, ha="right", rotation_mode="anchor")
+
+
+def _wrapped(text: str, letters: int) -> str:
+    """Text in lines of so many letters, none of its words broken."""
+    return fill(text, max(letters, 1), break_long_words=False, break_on_hyphens=False)
 
 
 def plot_accuracy_over_cost(report: dict, *, threshold: float = 0.2):
@@ -162,7 +182,7 @@ def plot_accuracy_over_cost(report: dict, *, threshold: float = 0.2):
             color=colour, annotation_clip=False,
         )  # fmt: skip
     ax.set_xscale("log")
-    _dress(ax, ylabel=f"PCK@{threshold} [%], with 95 % interval")
+    _dress(ax, ylabel=f"PCK@{threshold} [%],\nwith 95 % interval")
     ax.set(xlim=(min(times.values()) / 3, max(times.values()) * 3), yticks=range(0, 101, 20))
     ax.set_ylim(0, top)
     ax.set_xlabel("Time per image, median [ms]", fontsize=MEDIUM, color=INK)

@@ -14,6 +14,7 @@ from ..evaluation.evaluator import EvaluationCrops, crop_size, crops_for, evalua
 from ..evaluation.significance import compare_machines
 from ..profiling.cost import measure_inference
 from . import wording as words
+from .answer_charts import plot_learning_curve
 from .examples import Examples
 from .markdown import to_markdown
 from .page import encoded, page_content, stages_sheet, subjects_sheet
@@ -135,7 +136,10 @@ class Report:
         return cls(data)
 
     def summary(self) -> str:
-        """The main finding in one sentence; it names a winner only if the difference is significant."""
+        """The main finding: the lowest error and what is established about the others, or one difference of PCK.
+
+        If each machine was trained once, no winner is named: the luck of training is not known.
+        """
         return words.summary(self.data)
 
     def to_json(self, path: str | Path) -> Path:
@@ -186,7 +190,8 @@ class Report:
         -------
         list of Path
             ``pck_curves.png`` and ``stage_bars.png`` if a machine is finished; with examples also ``subjects.png``
-            (last stage of every machine) and ``stages.png`` (every stage, for a few subjects).
+            (last stage of every machine) and ``stages.png`` (every stage, for a few subjects); ``learning_curve.png``
+            if it was measured.
 
         Raises
         ------
@@ -201,6 +206,11 @@ class Report:
                 stream = io.BytesIO()
                 plot(self.data).savefig(stream, format="png", dpi=200, facecolor="white")
                 written.append(_write(folder / f"{name}.png", stream.getvalue()))
+            answer = self.data.get("answer") or {}
+            if answer.get("curve"):
+                stream = io.BytesIO()
+                plot_learning_curve(answer).savefig(stream, format="png", dpi=200, facecolor="white")
+                written.append(_write(folder / "learning_curve.png", stream.getvalue()))
         if self.examples is not None and self.data["machines"]:
             some = self.examples.first(12)
             written.append(_write(folder / "subjects.png", encoded(subjects_sheet(self.data, some), ".png")))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks.publishing import kinds, pages, results_file
+from benchmarks.publishing import kinds, kinds_words, pages, results_file
 
 FILES = sorted((results_file.FOLDER / "domains").glob("*.json"))
 
@@ -85,14 +85,14 @@ def test_machines_are_ranked_and_compared_with_the_best():
 
 
 def test_the_verdict_names_only_what_is_established():
-    text = kinds.verdict(report()["answer"])
+    text = kinds_words.verdict(report()["answer"])
     assert text.startswith("**Net** has the lowest mean error: 2.1 (1.9 to 2.3) px, median 1.6 px.")
     assert "Significantly worse: Ridge." in text
     assert "Not established: the difference from Forests." in text
     untested = verdict("cpm", "ridge", -0.8, False) | {"interval": [None, None]}
     answer = report(verdicts=[untested])["answer"]
     assert kinds.errors(answer)[1][1][-1] == "not tested"
-    assert "Not established: the difference from Ridge and Forests." in kinds.verdict(answer)
+    assert "Not established: the difference from Ridge and Forests." in kinds_words.verdict(answer)
 
 
 def test_units_have_their_decimals():
@@ -105,27 +105,27 @@ def test_the_learning_curve_is_called_an_extrapolation():
         "sizes": [6, 12, 23, 46], "errors": [6.0, 4.0, 3.0, 2.1], "outcome": "helps",
         "predictions": [{"labels": 92, "error": 1.7, "interval": [1.4, 1.9]}],
     }  # fmt: skip
-    text = kinds.curve(report(curve=curve)["answer"])
+    text = kinds_words.curve(report(curve=curve)["answer"])
     assert text == (
         "More labels would help: 2.1 px with 46 training subjects; the fitted curve, extrapolated, predicts 1.7 px "
         "(1.4 to 1.9) with 92."
     )
-    assert kinds.curve(report()["answer"]) == ""
-    human = kinds.human(report(human={"mean": 1.0, "median": 0.8, "p95": 2.0})["answer"])
+    assert kinds_words.curve(report()["answer"]) == ""
+    human = kinds_words.human(report(human={"mean": 1.0, "median": 0.8, "p95": 2.0})["answer"])
     assert human == "Two people's labels lie 1.0 px apart in the mean, 0.8 px in the median."
 
 
 def test_the_protocol_says_what_the_figures_hold_for():
-    text = kinds.protocol(report())
+    text = kinds_words.protocol(report())
     assert "Cross-validation of 58 subjects in 5 folds, 2 times, about 46 for training in each." in text
     assert "hold for this recording only" in text
     assert "64 px high and 256 px wide" in text
     held_out = report()["answer"]["protocol"] | {"kind": "held-out test set", "one_recording": False}
-    text = kinds.protocol(report(protocol=held_out))
+    text = kinds_words.protocol(report(protocol=held_out))
     assert text.startswith("Trained on 46 and tested on 12 subjects, 2 trainings with different seeds.")
     assert "only" not in text
     pattern = report()["answer"]["protocol"] | {"groups": r"'mouse_\d*' in the path"}
-    assert r"10 groups ('mouse\_\\d\*' in the path)" in kinds.protocol(report(protocol=pattern))
+    assert r"10 groups ('mouse\_\\d\*' in the path)" in kinds_words.protocol(report(protocol=pattern))
 
 
 def test_unfinished_and_missing_files_are_left_out(written):
@@ -143,15 +143,19 @@ def test_unfinished_and_missing_files_are_left_out(written):
 
 def test_tongue_contours_stand_beside_the_published_ones(written):
     measured = {
-        "machine": "the net", "contour_px": {"mean": 4.0, "sd": 2.0}, "contour_mm": {"mean": 1.0, "sd": 0.5},
-        "mm_per_px": 0.25, "published_mm": 0.93, "labellers_mm": 0.96, "command": "python other.py", "note": "A note.",
+        "machine": "ConvPoseMachine", "contours": 206, "recordings": 40, "contour_px": {"mean": 4.0, "sd": 2.0},
+        "contour_mm": {"mean": 1.0, "sd": 0.5}, "mm_per_px": {"lowest": 0.25, "mean": 0.26, "highest": 0.3},
+        "published_mm": 0.93, "labellers_mm": 0.96, "command": "python other.py", "note": "the files have none",
     }  # fmt: skip
     written("ultrasound", report())
     written(kinds.CONTOUR, measured)
     text = "\n".join(kinds.fragments()["kinds_of_data"])
-    assert "1.00 mm (s.d. 0.50) from the labelled ones in the mean, 4.00 px (s.d. 2.00) at 0.25 mm per pixel" in text
+    assert "On 206 labelled tongues of 40 recordings" in text
+    assert "1.00 mm (s.d. 0.50) from the labelled ones in the mean, or 4.00 px (s.d. 2.00)" in text
+    assert "at 0.250 to 0.300 mm per pixel" in text
+    assert "On the scale: the files have none." in text
     assert "0.93 mm for DeepLabCut" in text
-    assert "0.96 mm between two people. A note." in text
+    assert "0.96 mm between two people." in text
     assert text.endswith("python benchmarks/compare_pm_cpm.py labels\n    python other.py")
 
 
@@ -171,10 +175,14 @@ def test_false_verdicts_are_tabulated(tmp_path, monkeypatch):
          "called_different": {"mean error": share, "any other measure": 1.5}}
         for better, share in ((0.0, 3.2), (0.25, 71.0))
     ]  # fmt: skip
-    result = {"command": "python benchmarks/studies/false_verdicts.py", "trials": 1000, "level": 0.05, "rows": rows}
+    result = {
+        "command": "python benchmarks/studies/false_verdicts.py", "trials": 1000, "level": 0.05, "rows": rows,
+        "measured": {"of_subjects": 0.21, "of_training": 0.04},
+    }  # fmt: skip
     (tmp_path / "false_verdicts.json").write_text(json.dumps(result))
     about, table, command = pages._false_verdicts()
     assert "1,000 trials" in about
+    assert "0.21 per training subject" in about
     assert [line.split("- ")[1] for line in table.splitlines()[-5:]] == [
         "mice",
         "5 folds x 2",

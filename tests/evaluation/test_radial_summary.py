@@ -29,12 +29,33 @@ def test_intervals_are_wider_where_groups_are_alike(rng):
     assert np.ptp(together) > 1.5 * np.ptp(alone)
 
 
-def test_joints_that_were_not_predicted_are_counted(rng):
+def test_joints_that_were_not_predicted_are_counted_as_failures(rng):
     errors = rng.lognormal(size=(1, 10, 2))
     errors[0, 3] = np.inf
-    found = summarise(errors, np.arange(10))
+    found = summarise(errors, np.arange(10), [1e6])
     assert found["missing"] == 2
+    assert np.isfinite([found["mean"]["value"], *found["mean"]["interval"]]).all()
+    assert found["success"][0]["value"] == pytest.approx(90)  # not 100
+
+
+def test_subjects_without_scale_are_not_counted(rng):
+    errors = rng.lognormal(size=(2, 10, 3))
+    errors[:, 4] = np.nan
+    errors[:, 5, 0] = np.nan
+    found = summarise(errors, np.arange(10))
+    assert (found["n_subjects"], found["n_joints"]) == (9, 26)
+
+
+def test_one_group_has_no_interval(rng):
+    found = summarise(rng.lognormal(size=(2, 10, 3)), np.zeros(10), [1.0])
     assert np.isfinite(found["mean"]["value"])
+    assert np.isnan([*found["mean"]["interval"], *found["success"][0]["interval"]]).all()
+
+
+def test_nothing_labelled():
+    found = summarise(np.full((1, 4, 2), np.nan), np.arange(4), [1.0])
+    assert np.isnan([found["p95"]["value"], found["success"][0]["value"]]).all()
+    assert (found["n_subjects"], found["missing"]) == (0, 0)
 
 
 def test_thresholds_are_round_and_span_the_errors(rng):

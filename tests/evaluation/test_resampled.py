@@ -1,12 +1,16 @@
 """Verdicts that count the luck of training."""
 
+import json
+
 import numpy as np
 import pytest
 
-from benchmarks.studies.false_verdicts import BETTER, DESIGNS, WORLDS, share_called_different
+from benchmarks.studies.false_verdicts import BETTER, DESIGNS, RESULTS, WORLDS, main, share_called_different
+from posemachines.evaluation import resampled
 from posemachines.evaluation.resampled import Measure, folds_test, measures, seeds_test, verdicts
 
 MEAN = Measure("mean error", "error")
+LIMIT = 3  # times as much as measured
 
 
 def test_the_corrected_test_by_hand():
@@ -57,6 +61,19 @@ def test_a_joint_that_was_not_predicted_gives_no_verdict(rng):
     assert not found[0]["significant"]
 
 
+def test_medians_are_those_of_drawn_groups(rng):
+    errors = rng.lognormal(size=(2, 21, 3))
+    errors[:, 4] = np.nan
+    errors[1, 5, 2] = np.inf
+    groups = np.arange(21) // 4
+    drawn = rng.multinomial(6, np.full(6, 1 / 6), size=30)
+    by_hand = [
+        np.nanmedian(np.concatenate([errors[:, groups == group] for group in np.repeat(range(6), counts)], axis=1))
+        for counts in drawn
+    ]
+    np.testing.assert_allclose(resampled._medians(errors, groups, drawn), by_hand)
+
+
 def test_equal_machines_do_not_differ(rng):
     errors = rng.lognormal(size=(3, 20, 3))
     found = seeds_test(errors, errors, MEAN, np.arange(20), 60)
@@ -73,3 +90,21 @@ def test_equal_machines_are_rarely_called_different(design):
 def test_a_real_difference_is_found_more_often():
     world, design = WORLDS["300 subjects, each a group"], DESIGNS["5 folds x 2"]
     assert share_called_different(world, design, 40, better=BETTER, random_state=1)["mean error"] > 50
+
+
+def test_the_committed_simulation_holds_the_level():
+    """At most 5 % of the trials, unless training subjects matter far more than measured."""
+    result = json.loads(RESULTS.read_text())
+    assert result["trials"] >= 1000
+    rows = [row for row in result["rows"] if row["data"] in WORLDS]
+    assert len(rows) == len(result["rows"]) == 2 * len(WORLDS) * len(DESIGNS)
+    for row in rows:
+        if not row["better_by"] and WORLDS[row["data"]].of_subjects <= LIMIT * result["measured"]["of_subjects"]:
+            assert max(row["called_different"].values()) <= 5, row
+
+
+def test_the_simulation_writes_its_result(tmp_path):
+    assert main(["--trials", "1", "--jobs", "1", "--output", str(tmp_path / "found.json")]) == 0
+    result = json.loads((tmp_path / "found.json").read_text())
+    assert (result["trials"], result["measured"]) == (1, None)
+    assert {row["data"] for row in result["rows"]} == {*WORLDS}

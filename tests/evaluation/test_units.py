@@ -42,6 +42,14 @@ def test_percent_of_lengths():
     np.testing.assert_allclose(parse_units("constant 200", wings()).of(ERRORS)[:, 0], 0.5)
 
 
+def test_subjects_that_are_not_scored_are_counted():
+    assert parse_units("mm", wings(mm_per_pixel=[0.5, np.nan])).note.startswith("1 of 2 subjects are not scored")
+    assert "distance from base to tip" in parse_units("base:tip", wings()).note
+    assert "1 of 2 subjects have a known spacing" in parse_units("auto", wings(mm_per_pixel=[0.5, np.nan])).note
+    for text in ("px", "auto", "box", "0.1 mm/px"):
+        assert parse_units(text, wings()).note == ""
+
+
 def test_some_subjects():
     units = parse_units("mm", wings(mm_per_pixel=[0.5, 0.25]))
     np.testing.assert_allclose(units.of(ERRORS[1:], [1])[0, 0], 0.25)

@@ -9,7 +9,7 @@ from posemachines.geometry import to_photo
 from posemachines.inference import photo_beliefs, predict_dataset, predict_photo
 from posemachines.skeleton import Skeleton
 
-from ..toys import JOINTS, dotted
+from ..toys import dotted
 from .finders import small_subjects
 from .test_photos import Spotter, far
 

@@ -3,6 +3,9 @@
 import copy
 import itertools
 
+from posemachines.skeleton import Skeleton
+from tests.report.made import made_examples, made_report
+
 LABELS = {
     "mean": "Mean pose",
     "pm": "Pose Machine (forests)",
@@ -52,8 +55,9 @@ def verdict(a, b, measure, difference, *, reach=0.4, kind="error", threshold=Non
     better = (b if (difference > 0) == (kind == "error") else a) if significant else None
     return {
         "a": a, "b": b, "measure": measure, "kind": kind, "threshold": threshold, "difference": difference,
-        "interval": ends, "p": 0.001 if significant else 0.3, "p_holm": None if saturated else 0.004 if significant else 0.6,
-        "family": None if saturated else 4, "significant": significant, "better": better, "saturated": saturated,
+        "interval": ends, "p": 0.001 if significant else 0.3,
+        "p_holm": None if saturated else 0.004 if significant else 0.6, "family": None if saturated else 4,
+        "significant": significant, "better": better, "saturated": saturated,
         "reason": "even the mean pose is above 95 % here" if saturated else "",
     }  # fmt: skip
 
@@ -102,8 +106,9 @@ def made_answer(keys=("mean", "pm", "cpm"), parts=WINGS, *, saturated=("0.2",), 
         "speed": {key: {"ms": 2.0 * number + 1.5} for number, key in enumerate(keys)},
         "protocol": {
             "kind": "cross-validation", "groups": "folders of the photos", "groups_kind": "folder", "n_groups": 8,
-            "one_recording": False, "gap": 0.0, "folds": 5, "repeats": 2, "repeats_done": 2, "n_train": 93, "n_test": 23,
-            "crop_rule": "located", "crop_reason": "the subject's place varies, so a first machine finds it",
+            "one_recording": False, "gap": 0.0, "folds": 5, "repeats": 2, "repeats_done": 2, "n_train": 93,
+            "n_test": 23, "crop_rule": "located",
+            "crop_reason": "the subject's place varies, so a first machine finds it",
             "new_photos": "new photos have no labels: a first machine finds the subject on the whole photo",
             "padding": 1.43, "crop_shape": [128, 192], "shape_reason": "subjects are about 300 x 200 px",
             "photo_px_per_crop_px": 1.6, "units": "pixels of the photo",
@@ -111,8 +116,11 @@ def made_answer(keys=("mean", "pm", "cpm"), parts=WINGS, *, saturated=("0.2",), 
         "saturated": list(saturated),
         "notes": ["left-right pairs by name: none"],
         "next": [
-            {"text": "Predict new photos.", "command": "python -m posemachines predict PHOTO --machine answer/machine.npz"},
-            {"text": "Look at the 2 labels that all machines contradict, correct them, and compare again.", "command": None},
+            {
+                "text": "Predict new photos.",
+                "command": "python -m posemachines predict PHOTO --machine answer/machine.npz",
+            },
+            {"text": "Correct the 2 labels that all machines contradict, and compare again.", "command": None},
         ],
         "final": {"file": "answer/machine.npz", "machine": chosen, "seconds": 91.0},
     }  # fmt: skip
@@ -122,4 +130,20 @@ def made_answer(keys=("mean", "pm", "cpm"), parts=WINGS, *, saturated=("0.2",), 
 def answered(report, **changes):
     """A report of :func:`tests.report.made.made_report` with an answer of its machines."""
     parts = report["dataset"]["parts"]
+    report = copy.deepcopy(report)
+    for stage in report["machines"]["mean"]["accuracy"]["stages"]:
+        stage["pck"]["0.2"], stage["interval"]["0.2"] = 99.1, [98.0, 100.0]
     return report | {"answer": made_answer(tuple(report["machines"]), tuple(parts), **changes)}
+
+
+def crowded(keys=tuple(MEANS), n_parts=32):
+    """A report with an answer on many machines and landmarks with long names, and its examples."""
+    parts = tuple(f"landmark {number} of the left hind wing, outer margin" for number in range(n_parts))
+    skeleton = Skeleton("wings", parts, tuple(itertools.pairwise(parts)))
+    examples = made_examples(skeleton, n=2, rows=10, columns=12)
+    report = made_report(examples)
+    known = report["machines"]
+    report["machines"] = {key: copy.deepcopy(known.get(key, known["mean"])) | {"label": LABELS[key]} for key in keys}
+    report["protocol"]["reference"] = "longer side of the bounding box of the labelled joints"
+    report["differences"] = []
+    return answered(report), examples

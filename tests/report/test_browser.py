@@ -6,6 +6,7 @@ import pytest
 
 from posemachines.report import Examples, Report
 from tests.browser import CHROMIUM, Browser
+from tests.report.answers import MEANS, crowded
 from tests.report.made import COLUMNS, ROWS
 
 
@@ -154,3 +155,38 @@ def test_page_fits_the_window(opened, width, dark):
     before = paper
     browser.run("document.getElementById('theme').click()")
     assert browser.run("getComputedStyle(document.body).backgroundColor") != before
+
+
+CUT = """[...document.querySelectorAll(".plot svg text, .multiples svg text")].filter((text) => {
+  const box = text.getBoundingClientRect(), edge = text.ownerSVGElement.getBoundingClientRect();
+  return box.width && (box.left < edge.left - 1 || box.right > edge.right + 1 || box.top < edge.top - 1
+    || box.bottom > edge.bottom + 1);
+}).map((text) => text.textContent)"""
+OUTSIDE = """[...document.querySelectorAll("main *")].filter((each) => {
+  const box = each.getBoundingClientRect();
+  return box.width && box.right > innerWidth + 1 && !each.closest(".scroll, .strip, .chips, .plot > div");
+}).map((each) => each.outerHTML.slice(0, 80))"""
+
+
+@pytest.fixture(scope="module", params=[(("mean", "pm", "cpm"), 4), (tuple(MEANS), 32)], ids=["few", "many"])
+def answer_page(request, tmp_path_factory):
+    report, shown_examples = crowded(*request.param)
+    return Report(report, shown_examples).to_html(tmp_path_factory.mktemp("answer") / "report.html")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_of_an_answer_is_cut_or_runs_off_the_edge(browser, answer_page, width):
+    browser.open(answer_page.as_uri(), width=width)
+    browser.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.run(CUT) == []
+    assert browser.run(OUTSIDE) == []
+    assert browser.run("document.querySelector('.answer').getBoundingClientRect().top") < 300, "the answer comes first"
+    assert browser.run("document.body.dataset.error || ''") == ""
+
+
+def test_a_command_is_copied_or_selected(browser, answer_page):
+    browser.open(answer_page.as_uri(), width=1280)
+    browser.run("document.querySelector('button.copy').click()")
+    copied = "document.querySelector('button.copy').textContent === 'Copied'"
+    browser.wait(f"{copied} || getSelection().toString().startsWith('python')")

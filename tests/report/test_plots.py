@@ -85,6 +85,30 @@ def test_names_of_many_machines_do_not_overlap():
         assert all(below.y1 <= above.y0 + 1 for below, above in itertools.pairwise(boxes))
 
 
+@pytest.mark.parametrize("n", [2, 3, 6])
+def test_words_of_labels_are_not_broken_and_no_title_is_cut(n):
+    report = comparison()
+    names = ["Convolutional Pose Machine", "dlib's shape predictor", "Autoencoder-based regression"]
+    machines = list(report["machines"].values())
+    report["machines"] = {f"{i}": machines[i % 2] | {"label": names[i % 3]} for i in range(n)}
+    report["protocol"]["reference"] = "longer side of the bounding box of the labelled joints"
+    words = {word for name in names for word in name.split()}
+    for plot in (plot_pck_curves, plot_stage_bars):
+        made = plot(report)
+        made.draw_without_rendering()
+        ax = made.axes[0]
+        shown = [text.get_text() for text in (*ax.texts, *ax.get_xticklabels())]
+        letters = [word for text in shown for word in text.split() if word[0].isalpha()]
+        assert letters
+        assert {*letters} <= words
+        for title in (each for each in (ax.xaxis.label, ax.yaxis.label) if each.get_text()):
+            box = title.get_window_extent()
+            assert box.x0 >= 0
+            assert box.y0 >= 0
+            assert box.x1 <= made.bbox.x1
+            assert box.y1 <= made.bbox.y1
+
+
 def test_plots_say_what_is_wrong():
     with pytest.raises(ValueError, match="no finished machine"):
         plot_pck_curves({"machines": {}})

@@ -9,9 +9,11 @@ from posemachines.skeleton import LSP
 from tests.report.made import difference
 
 
-def test_summary_names_the_better_machine_with_the_interval(report):
+def test_summary_gives_the_difference_but_claims_no_winner_after_one_training(report):
     text = words.summary(report).replace(form.NO_BREAK_SPACE, " ")
-    assert text.startswith("Convolutional <Pose> Machine scores 21.3 points higher than Pose Machine (forest)")
+    assert text.startswith("Convolutional <Pose> Machine scored 21.3 points higher than Pose Machine (forest)")
+    assert "95 % interval over test subjects" in text
+    assert "one training each, so the luck of training is not counted" in text
     assert "PCK@0.2" in text
     assert "19.0 to 23.5" in text
     (other,) = words.other_findings(report)
@@ -32,7 +34,7 @@ def test_of_many_pairs_only_the_first_are_listed(report):
 
 def test_summary_inverts_a_negative_difference(report):
     report["differences"] = [difference("cpm", "pm", -5.0, -8.0, -2.0)]
-    assert words.summary(report).startswith("Pose Machine (forest) scores 5.0 points higher than Convolutional")
+    assert words.summary(report).startswith("Pose Machine (forest) scored 5.0 points higher than Convolutional")
     assert "2.0 to 8.0" in words.summary(report)
 
 
@@ -40,17 +42,13 @@ def test_summary_inverts_a_negative_difference(report):
 def test_summary_names_no_winner_where_the_interval_holds_0(report, low, high):
     report["differences"] = [difference("cpm", "pm", 0.3, low, high, p_holm=0.4, significant=False)] * 2
     for text in (words.summary(report), *words.other_findings(report)):
-        assert "do not differ significantly" in text
-        assert "contains 0" in text
-        assert "higher" not in text
+        assert "ot significant: the interval contains 0" in text
 
 
 def test_summary_names_no_winner_if_the_test_is_not_significant(report):
     report["differences"] = [difference("cpm", "pm", 5.4, 1.2, 9.4, p_holm=0.054, significant=False)] * 2
     for text in (words.summary(report), *words.other_findings(report)):
-        assert "do not differ significantly" in text
-        assert "p = 0.054 after correction for 4 comparisons" in text
-        assert "higher" not in text
+        assert "ot significant: p = 0.054 after correction for 4 comparisons" in text
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -72,10 +70,12 @@ def test_a_winner_is_named_only_if_significant(sign):
             "protocol": {"reference": "torso"},
         }
         text = words.summary(report)
+        assert "the luck of training is not counted" in text
         if expected is None:
-            assert "do not differ significantly" in text
+            assert "Not significant" in text
         else:
-            assert text.startswith(f"{expected} scores ")
+            assert "ot significant" not in text
+            assert text.startswith(f"{expected} scored ")
             assert f"higher than {'B' if expected == 'A' else 'A'}" in text
 
 
@@ -84,6 +84,20 @@ def test_summary_names_no_winner_without_an_interval(report, unknown):
     report["differences"] = [difference("cpm", "pm", 5.0, unknown, unknown)]
     assert "No winner is named" in words.summary(report)
     assert "Pose Machine (forest)" in words.summary(report)
+
+
+def test_saturated_thresholds_are_not_what_machines_are_compared_by(report):
+    stage = report["machines"]["mean"]["accuracy"]["stages"][-1]
+    stage["pck"] = {"0.1": 60.0, "0.2": 99.2}
+    report["differences"] = [difference("cpm", "pm", 5.0, 2.0, 8.0, threshold=limit) for limit in ("0.1", "0.2")]
+    assert "PCK@0.1" in words.summary(report)
+    assert "PCK@0.2" not in words.summary(report)
+    stage["pck"]["0.1"] = 95.3
+    text = words.summary(report).replace(form.NO_BREAK_SPACE, " ")
+    assert "PCK@0.2 says nothing here: the mean pose reaches 99.2 %" in text
+    assert "PCK@0.1 says nothing here: the mean pose reaches 95 %" in text
+    assert "higher" not in text
+    assert words.other_findings(report) == []
 
 
 def test_remarks_on_unfinished_and_quick_runs(report):

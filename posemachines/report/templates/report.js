@@ -9,6 +9,17 @@ document.getElementById("theme").addEventListener("click", () => {
   root.dataset.theme = dark ? "light" : "dark";
 });
 
+for (const button of document.querySelectorAll("button.copy")) {
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = "Copied";
+    } catch {  // no clipboard for this page: leave the command selected
+      getSelection().selectAllChildren(button.previousElementSibling);
+    }
+  });
+}
+
 const SHADOW = "rgb(16 16 18)", SIDE = 480;  // longer side of the canvases, in their own pixels
 const rgb = (colour) => `rgb(${colour.join(" ")})`;
 const byId = (id) => document.getElementById(id);
