@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from .._utils.json_files import write_json
 from ..evaluation import describe_reference, evaluate_stages
+from ..io.files import read_json
 from ..io.machine_files import load_machine
 from ..profiling.cost import measure_inference
 from ..report import Examples, Report, comparison_to_json, differences_to_json, machine_to_json
@@ -22,6 +24,7 @@ from .plan import Plan
 
 __all__ = ["ValidatedComparison", "plan_machines"]
 
+SPENT = "spent.json"
 ALWAYS = ("mean", "ridge")
 """Baselines that are always compared too, where the package ``baselines`` is installed."""
 
@@ -132,6 +135,8 @@ class ValidatedComparison:
         self.n_examples, self.n_timed = n_examples, n_timed
         self._command, self._name, self._settings = command, name, dict(settings)
         self._began = time.perf_counter()
+        kept = None if self.folder is None else self.folder / SPENT
+        self._before = 0.0 if kept is None or not kept.is_file() else float(read_json(kept)["seconds"])
         self._timed: dict[str, dict] = {}
         self._loaded: dict[str, Any] = {}
         self.final_file: dict[str, Any] | None = None
@@ -222,7 +227,7 @@ class ValidatedComparison:
         done = self.experiment.finished()
         fill = None if data.padding is None else round(1 / data.padding, 6)
         settings = self._settings | {"machines": [name for name in self.experiment.machines if name != "mean"]}
-        settings |= {"total_seconds": round(time.perf_counter() - self._began, 1)}
+        settings |= {"total_seconds": round(self._spent(), 1)}
         content = comparison_to_json(
             settings=settings,
             dataset={
@@ -245,6 +250,13 @@ class ValidatedComparison:
             content["differences"] = differences_to_json(self.answer.pck_differences())
             content["answer"] = self.answer.content({name: self._timed[name] for name in done}, self.final_file)
         return content
+
+    def _spent(self) -> float:
+        """Seconds of this call and of interrupted ones before it, which are kept in the folder."""
+        passed = self._before + time.perf_counter() - self._began
+        if self.folder is not None and self.experiment.results:
+            write_json({"seconds": passed}, self.folder / SPENT)
+        return passed
 
     def _machine(self, name: str) -> dict[str, Any]:
         """The entry of one machine: accuracy of the first repeat, cost of its trainings."""
