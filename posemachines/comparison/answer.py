@@ -213,7 +213,8 @@ class Answer:
             if repeats < 2:
                 return "one training each, so there is no test of the difference"
             return f"t-test over {repeats} trainings and the test subjects, with Holm's correction"
-        return f"corrected resampled t-test over {plan.folds.n_folds} folds x {repeats} repeats, with Holm's correction"
+        times = f" x {repeats} repeats" if repeats > 1 else ""
+        return f"corrected resampled t-test over {plan.folds.n_folds} folds{times}, with Holm's correction"
 
     def _human(self) -> dict[str, Any] | None:
         """How far a second person's labels lie from the first's."""
@@ -278,8 +279,9 @@ class Answer:
         wrong = 0 if self.label_check is None else self.label_check["errors"] + self.label_check["warnings"]
         if suspects or wrong:
             number = len(suspects)
-            text = f"Look at the {number} labels that all machines contradict" if number else "Look at the labels"
-            steps.append({"text": f"{text}, correct them, and compare again.", "command": None})
+            which = "the label" if number == 1 else f"the {number} labels"
+            text = f"Look at {which} that all machines contradict" if number else "Look at the labels"
+            steps.append({"text": f"{text}, correct what is wrong, and compare again.", "command": None})
         if self.plan.groups.kind == "one recording":
             steps.append(
                 {
