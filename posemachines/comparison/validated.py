@@ -155,7 +155,11 @@ class ValidatedComparison:
     def run(self) -> None:
         """All phases: what must be there first, then what sharpens the answer, as far as time allows."""
         run = self.experiment
-        run.run(run.fold_tasks(0), "first repeat")
+        if self.plan.held_out:  # without several trainings there is no verdict
+            every = [run.fold_tasks(repeat) for repeat in range(self.plan.folds.n_repeats)]
+            run.run({key: task for tasks in every for key, task in tasks.items()}, "training")
+        else:
+            run.run(run.fold_tasks(0), "first repeat")
         self.write()
         chosen = self.answer.chosen()
         last = run.final_task(chosen) if self.final else {}
@@ -164,7 +168,7 @@ class ValidatedComparison:
         if self.final:
             self._save_final(chosen)
         run.run(run.affordable(run.box_tasks(), "the comparison with perfect boxes"), "perfect boxes")
-        for repeat in range(1, self.plan.folds.n_repeats):
+        for repeat in range(run.n_repeats(), self.plan.folds.n_repeats):
             what = f"repeat {repeat + 1} of {self.plan.folds.n_repeats}"
             more = run.affordable(run.fold_tasks(repeat), what)
             if not more:
