@@ -16,6 +16,8 @@ __all__ = ["CascadedRegression"]
 
 AT_ONCE = 64  # subjects per batch
 SMOOTHING = 3.0  # px; standard deviation
+START_POSES, MOST_STARTS = 2000, 20  # starting poses in all that "auto" aims at; as many per subject as in the paper
+LEAST_SPREAD = 0.7  # of the mean pose of mirrored crops, relative to that of the crops as they are
 LEAST_EXTENT = 1e-6  # px^2; a smaller pose has no angle
 
 
@@ -42,10 +44,12 @@ class CascadedRegression(Baseline):
         Pairs, each with a random threshold, among which the split of a node is chosen.
     sample : float, default=0.25
         Fraction of the subjects on which each tree is grown.
-    n_starts : int, default=1
-        Starting poses per training subject: the mean, then poses between it and those of other subjects.
-    mirrored : bool, default=True
-        Also train on mirrored crops if the skeleton has pairs.
+    n_starts : int or "auto", default="auto"
+        Starting poses per training subject: the mean, then poses between it and those of other subjects. "auto" gives
+        2,000 starting poses in all, but at most 20 per subject: with fewer, the trees learn few subjects by heart.
+    mirrored : bool or "auto", default="auto"
+        Also train on mirrored crops if the skeleton has pairs. "auto" does so unless the subjects face one way, so that
+        their mean pose, at which every prediction starts, would collapse: its spread must stay above 0.7 of the former.
     random_state : int, default=0
     skeleton : str or Skeleton, optional
 
@@ -75,8 +79,8 @@ class CascadedRegression(Baseline):
         n_pairs: int = 400,
         n_candidates: int = 20,
         sample: float = 0.25,
-        n_starts: int = 1,
-        mirrored: bool = True,
+        n_starts: int | str = "auto",
+        mirrored: bool | str = "auto",
         random_state: int = 0,
         skeleton: str | Skeleton | None = None,
     ) -> None:
@@ -100,13 +104,18 @@ class CascadedRegression(Baseline):
         rng = check_random_state(self.random_state)
         if self.mirrored:
             unused = np.random.default_rng(self.random_state)  # mirroring draws nothing
-            X, y, _ = add_copies(X, y.astype(np.float32), self.skeleton_, n_augmented=2, rng=unused)
+            both = add_copies(X, y.astype(np.float32), self.skeleton_, n_augmented=2, rng=unused)
+            if self.mirrored != "auto" or _spread_of_mean(both[1]) > LEAST_SPREAD * _spread_of_mean(y):
+                X, y, _ = both
+        n_starts = self.n_starts
+        if n_starts == "auto":
+            n_starts = int(np.clip(round(START_POSES / len(X)), 1, MOST_STARTS))
         labelled = y[..., 2] > 0
         truth = np.where(labelled, _complex(y[..., :2].astype(float)), 0)
         self.mean_ = truth.sum(0) / labelled.sum(0)
         grey = _grey(X)
-        people = np.tile(np.arange(len(X)), self.n_starts)
-        poses = self._starts(truth, labelled, rng)
+        people = np.tile(np.arange(len(X)), n_starts)
+        poses = self._starts(truth, labelled, n_starts, rng)
         levels = []
         for _ in range(self.n_levels):
             pixels = self._choose_pixels(rng)
@@ -121,8 +130,12 @@ class CascadedRegression(Baseline):
 
     def _check_settings(self) -> None:
         """Raise ValueError for parameters out of range."""
+        if isinstance(self.mirrored, str) and self.mirrored != "auto":
+            raise ValueError(f"mirrored must be True, False or 'auto'; got {self.mirrored!r}")
         for name in ("n_levels", "n_trees", "depth", "n_pairs", "n_candidates", "n_starts"):
-            if getattr(self, name) < 1:
+            if name == "n_starts" and self.n_starts == "auto":
+                continue
+            if isinstance(getattr(self, name), str) or getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)}")
         if self.n_pixels < 2:
             raise ValueError(f"n_pixels must be at least 2; got {self.n_pixels}")
@@ -130,10 +143,10 @@ class CascadedRegression(Baseline):
             if not 0 < getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be above 0 and at most 1; got {getattr(self, name)}")
 
-    def _starts(self, truth, labelled, rng) -> np.ndarray:
+    def _starts(self, truth, labelled, n_starts: int, rng) -> np.ndarray:
         """Starting poses, complex (n_starts * N, P): the mean, then poses between it and that of another subject."""
         starts = [np.tile(self.mean_, (len(truth), 1))]
-        for _ in range(self.n_starts - 1):
+        for _ in range(n_starts - 1):
             other, share = rng.permutation(len(truth)), rng.uniform(0, 1, (len(truth), 1))
             away = np.where(labelled[other], truth[other] - self.mean_, 0)
             starts.append(self.mean_ + share * away)
@@ -206,6 +219,13 @@ class CascadedRegression(Baseline):
         """{"nodes": n}: splits and leaves."""
         n_questions = int((self.thresholds_ < np.iinfo(np.int16).max).sum())
         return {"nodes": 2 * n_questions + self.questions_.shape[0] * self.questions_.shape[1]}
+
+
+def _spread_of_mean(joints: np.ndarray) -> float:
+    """Root mean square distance of the parts of the mean pose from its centre, in pixels."""
+    labelled = joints[..., 2:] > 0
+    mean = np.where(labelled, joints[..., :2], 0).sum(0) / np.maximum(labelled.sum(0), 1)
+    return float(np.sqrt(((mean - mean.mean(0)) ** 2).sum(1).mean()))
 
 
 def _complex(points: np.ndarray) -> np.ndarray:

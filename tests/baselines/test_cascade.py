@@ -1,5 +1,6 @@
 """Cascaded regression by trees on pixel differences."""
 
+import cv2
 import numpy as np
 import pytest
 from sklearn.tree import ExtraTreeRegressor
@@ -99,3 +100,51 @@ def test_bad_settings_are_refused(people, settings, message):
 def test_nodes_are_counted(fitted):
     nodes = fitted.size()["nodes"]
     assert 6 * 40 * 3 <= nodes <= 6 * 40 * 15
+
+
+def facing_left(n, seed):
+    """Subjects of four dots, seen from above, that all face left: crops, joints and skeleton."""
+    rng = np.random.default_rng(seed)
+    skeleton = Skeleton("mouse", ("snout", "left ear", "right ear", "tail"), pairs=(("right ear", "left ear"),))
+    shape = np.array([[-20, 0], [-12, 6], [-12, -6], [20, 0]], float)
+    colours = ((255, 60, 60), (60, 255, 60), (60, 60, 255), (255, 255, 60))
+    images, joints = np.full((n, 64, 64, 3), 90, np.uint8), np.ones((n, 4, 3), np.float32)
+    for index, angle in enumerate(rng.uniform(-0.9, 0.9, n)):
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        joints[index, :, :2] = shape @ turn + 31.5 + rng.normal(0, 2, 2)
+        for (x, y, _), colour in zip(joints[index], colours, strict=True):
+            cv2.circle(images[index], (round(float(x)), round(float(y))), 4, colour, -1)
+    return images, joints, skeleton
+
+
+def test_subjects_that_face_one_way_are_not_mirrored():
+    """Their mean pose would collapse, and every prediction starts at it."""
+    X, y, skeleton = facing_left(60, seed=0)
+    train, test = slice(0, 45), slice(45, 60)
+    error = {}
+    for mirrored in ("auto", True, False):
+        machine = CascadedRegression(mirrored=mirrored, skeleton=skeleton).fit(X[train], y[train])
+        error[mirrored] = np.linalg.norm(machine.predict(X[test]) - y[test, :, :2], axis=-1).mean()
+    mean = np.linalg.norm(y[train, :, :2].mean(0) - y[test, :, :2], axis=-1).mean()
+    assert error["auto"] == error[False] < 0.5 * mean
+    assert error["auto"] < 0.7 * error[True]
+
+
+def test_few_subjects_start_from_many_poses():
+    X, y, skeleton = facing_left(60, seed=1)
+    train, test = slice(0, 30), slice(30, 60)
+    one, auto = (
+        np.linalg.norm(
+            CascadedRegression(n_starts=n, skeleton=skeleton).fit(X[train], y[train]).predict(X[test]) - y[test, :, :2],
+            axis=-1,
+        ).mean()
+        for n in (1, "auto")
+    )
+    assert auto < one
+
+
+def test_settings_that_are_none():
+    X, y, skeleton = facing_left(4, seed=1)
+    for wrong in ({"mirrored": "maybe"}, {"n_starts": "many"}):
+        with pytest.raises(ValueError, match="must be"):
+            CascadedRegression(skeleton=skeleton, **wrong).fit(X, y)
