@@ -3,6 +3,7 @@
 from ._files import describe_baseline
 from .cascade import CascadedRegression
 from .deep_pose import DeepPose
+from .dlib_predictor import DlibPredictor
 from .encoder_decoder import EncoderDecoderStage
 from .hog import NearestNeighbourHOG, RidgeHOG
 from .mean_pose import MeanPose
@@ -10,8 +11,8 @@ from .mediapipe_pose import MediaPipePose
 from .pictorial_structures import PictorialStructures
 
 __all__ = [
-    "CascadedRegression", "DeepPose", "EncoderDecoderStage", "MeanPose", "MediaPipePose", "NearestNeighbourHOG",
-    "PictorialStructures", "RidgeHOG", "load_baseline",
+    "CascadedRegression", "DeepPose", "DlibPredictor", "EncoderDecoderStage", "MeanPose", "MediaPipePose",
+    "NearestNeighbourHOG", "PictorialStructures", "RidgeHOG", "load_baseline",
 ]  # fmt: skip
 
 

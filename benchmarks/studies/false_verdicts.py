@@ -34,7 +34,7 @@ from posemachines.evaluation import measures, verdicts
 from posemachines.metrics import radial_errors
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "false_verdicts.json"
-N_TRIALS = 2000
+N_TRIALS = 1000
 N_SETS, N_TRAIN, N_TEST = 8, 80, 250  # of the measurement
 MEASURES = measures((0.7, 1.2, 2.0), "px", pck=(1.5,))
 BETTER = 0.25

@@ -108,6 +108,10 @@ def _cascade(s: _Settings):
     return _baseline("CascadedRegression")(random_state=s.seed, skeleton=s.skeleton, **levels)
 
 
+def _dlib(s: _Settings):
+    return _baseline("DlibPredictor")(random_state=s.seed, skeleton=s.skeleton)
+
+
 def _neighbour(s: _Settings):
     return _baseline("NearestNeighbourHOG")(n_jobs=s.jobs, skeleton=s.skeleton)
 
@@ -152,6 +156,7 @@ _KNOWN = {
     "encoder-decoder": _Known("Encoder-decoder net", _encoder_decoder, True),
     "deep-pose": _Known("Direct regression (net)", _deep_pose, True),
     "cascade": _Known("Cascaded regression (trees)", _cascade, True),
+    "dlib": _Known("dlib's shape predictor", _dlib, True),
     "neighbour": _Known("Nearest neighbour (HOG)", _neighbour, True),
     "ridge": _Known("Ridge regression (HOG)", _ridge, True),
     "structures": _Known("Pictorial structures (forest)", _structures, True),
@@ -241,11 +246,13 @@ def has_baselines() -> bool:
 def installed() -> list[str]:
     """The names of :data:`LABELS` whose packages are installed."""
     names = list(LABELS) if has_baselines() else [name for name in LABELS if name not in BASELINES]
-    if "mediapipe" in names:
-        try:
-            importlib.import_module("baselines.mediapipe_pose").check_mediapipe()
-        except ImportError:
-            names.remove("mediapipe")
+    checks = {"mediapipe": ("mediapipe_pose", "check_mediapipe"), "dlib": ("dlib_predictor", "import_dlib")}
+    for name, (module, check) in checks.items():
+        if name in names:
+            try:
+                getattr(importlib.import_module(f"baselines.{module}"), check)()
+            except ImportError:
+                names.remove(name)
     return names
 
 

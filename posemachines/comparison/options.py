@@ -80,6 +80,8 @@ def _check_machines(options: argparse.Namespace, parser: argparse.ArgumentParser
         listed = ", ".join(_SELECTABLE)
         parser.error(f"--machines takes {listed}, comma-separated; got {', '.join(unknown) or 'nothing'}")
     for name in {*options.machines} - {*installed()}:
+        if name == "dlib" and has_baselines():
+            parser.error('dlib is not installed; pip install "posemachines[dlib]"')
         if name in PEERS and has_baselines():
             parser.error(f'{name} is not installed; in a separate environment, run: pip install "posemachines[{name}]"')
         parser.error(f"{name} needs the package baselines, which is part of the repository; run from a checkout")

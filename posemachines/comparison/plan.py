@@ -148,6 +148,7 @@ def make_plan(
     if test is None:
         divided, found = _cross_validation(whole, found, n_folds, n_repeats or N_REPEATS, random_state)
     else:
+        found = _within_the_test(whole, found, len(train))
         divided = _held_out(found, len(train), n_repeats or N_SEEDS)
         shared = {*found.values[: len(train)]} & {*found.values[len(train) :]}
         if shared and found.kind not in ("none", "one recording"):
@@ -216,6 +217,19 @@ def _cross_validation(
         n_photos = int(data.photo_numbers().max()) + 1
         groups = time_blocks(data, min(BLOCKS_PER_FOLD * n_folds, n_photos))
     return folds(groups, n_folds, n_repeats, random_state=random_state), groups
+
+
+def _within_the_test(data: PoseDataset, groups: Groups, n_train: int) -> Groups:
+    """Where the test set is one group, such as its folder: what belongs together within it, for the intervals."""
+    tested = groups.values[n_train:]
+    if len({*tested}) > 1:
+        return groups
+    alone = data[n_train:].with_groups(None)
+    finer = find_groups(alone)
+    if finer.is_single:
+        finer = find_groups(alone, "none")
+    values = np.concatenate([groups.values[:n_train], np.char.add(f"{tested[0]}: ", finer.values)])
+    return replace(groups, values=values, source=f"{groups.source}; within the test set, {finer.source}")
 
 
 def _held_out(groups: Groups, n_train: int, n_seeds: int) -> Folds:

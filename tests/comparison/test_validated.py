@@ -258,3 +258,13 @@ def test_wrong_options_are_named(options, message, capsys):
     with pytest.raises(SystemExit):
         run_command("compare", ["labels.csv", *options])
     assert message in capsys.readouterr().err
+
+
+def test_a_test_set_of_one_group_is_looked_into():
+    """Otherwise it would have no interval, and no verdict."""
+    data = dots(24, groups=["first"] * 9 + ["second"] * 9 + ["test"] * 6)
+    plan = make_plan(data[:18], data[18:])
+    tested = plan.groups.values[18:]
+    assert len({*tested}) == 6
+    assert {*plan.groups.values[:18]} == {"first", "second"}
+    assert all(value.startswith("test: ") for value in tested)
