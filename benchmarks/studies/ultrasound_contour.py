@@ -82,9 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
         "computer": machine_description(),
     }  # fmt: skip
     write_json(content, options.output)
-    print(
-        f"{len(data)} contours: {pixels.mean():.2f} px, {millimetres.mean():.2f} mm (s.d. {millimetres.std(ddof=1):.2f})"
-    )
+    spread = millimetres.std(ddof=1)
+    print(f"{len(data)} contours: {pixels.mean():.2f} px, {millimetres.mean():.2f} mm (s.d. {spread:.2f})")
     print(f"published: {PUBLISHED['mm']} mm; two labellers: {PUBLISHED['labellers_mm']} mm")
     return 0
 

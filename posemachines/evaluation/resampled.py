@@ -15,6 +15,7 @@ from .uncertainty import resampled_ratios
 __all__ = ["Difference", "Measure", "compare_folds", "folds_test", "measures", "seeds_test", "verdicts"]
 
 N_RESAMPLES, N_RESAMPLES_OF_MEDIANS = 1000, 200
+_MISSING = "a joint was not predicted"
 _SINGLE = "one training each: the luck of training is not known"
 
 
@@ -111,7 +112,7 @@ def folds_test(differences: np.ndarray, n_test: float, n_train: float) -> Differ
     n_folds = differences.shape[1]
     if len(known) < differences.size or n_folds < 2:
         value = float(known.mean()) if len(known) else float("nan")
-        reason = "a joint was not predicted" if len(known) < differences.size else _SINGLE
+        reason = _MISSING if len(known) < differences.size else _SINGLE
         return Difference(value, (float("nan"), float("nan")), float("nan"), reason)
     of_folds = float(differences.var(axis=1, ddof=1).mean())
     error = np.sqrt((1 / n_folds + n_test / n_train) * of_folds)
@@ -141,10 +142,11 @@ def seeds_test(
 
     Notes
     -----
-    The variance is the sum of two: that between trainings, over S, and that between test groups, by a bootstrap over
-    the groups; degrees of freedom by Welch and Satterthwaite [1]_. The training subjects are the same in all trainings,
-    so the luck of having labelled these and not others does not show; as in :func:`folds_test` it is taken for
-    n_test/n_train times the variance between test subjects.
+    The variance is the sum of three: those between the trainings of each machine, over S, and that between test groups,
+    by a bootstrap over the groups; degrees of freedom by Welch and Satterthwaite [1]_. (Pairs of trainings would leave
+    fewer degrees of freedom for a variance that the machines do not share, and call equal machines different more
+    often.) The training subjects are the same in all trainings, so the luck of having labelled these and not others
+    does not show; as in :func:`folds_test` it is taken for n_test/n_train times the variance between test subjects.
 
     References
     ----------
@@ -152,20 +154,23 @@ def seeds_test(
     """
     from scipy import stats
 
-    each = np.array([measure(one) - measure(other) for one, other in zip(a, b, strict=True)])
+    trained = np.array([[measure(one) for one in errors] for errors in (a, b)])
+    with np.errstate(invalid="ignore"):  # infinite where a joint was not predicted
+        each = trained[0] - trained[1]
+        value = float(each.mean())
     names, numbers = np.unique(groups, return_inverse=True)
-    value = float(each.mean())
     if len(each) < 2 or len(names) < 2 or not np.isfinite(each).all():
-        reason = _SINGLE if len(each) < 2 else "too few independent subjects, or a joint was not predicted"
+        reason = _SINGLE if len(each) < 2 else _MISSING if len(names) > 1 else "all test subjects are of one group"
         return Difference(value, (float("nan"), float("nan")), float("nan"), reason)
     drawn = _resampled(a, b, measure, numbers.ravel(), random_state)
-    of_training = each.var(ddof=1) / len(each)
+    n_trainings = len(each)
+    of_training = trained.var(axis=1, ddof=1) / n_trainings
     of_subjects = float(np.nanvar(drawn)) * len(names) / (len(names) - 1) * (1 + len(groups) / n_train)
-    total = of_training + of_subjects
+    total = float(of_training.sum() + of_subjects)
     if total <= 0:
         return Difference(value, (value, value), 1.0 if value == 0 else 0.0)
-    freedom = total**2 / (of_training**2 / (len(each) - 1) + of_subjects**2 / (len(names) - 1))
-    return _of_t(value, float(np.sqrt(total)), freedom, stats.t)
+    freedom = total**2 / ((of_training**2).sum() / (n_trainings - 1) + of_subjects**2 / (len(names) - 1))
+    return _of_t(value, float(np.sqrt(total)), float(freedom), stats.t)
 
 
 def _resampled(a: np.ndarray, b: np.ndarray, measure: Measure, groups: np.ndarray, random_state: int) -> np.ndarray:

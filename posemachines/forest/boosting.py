@@ -20,7 +20,7 @@ from .boosting_parameters import LONGEST_STEP, SMALLEST_SHARE, check_boosting_pa
 from .growing import cut, grow_tree, lanes
 from .trees import Forest, flatten_tree, join
 
-__all__ = ["BoostedForestClassifier"]
+__all__ = ["BoostedForestClassifier", "draw_classes"]
 
 
 class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
@@ -150,25 +150,81 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         self._check_parameters()
         X, y = validate_data(self, X, y, dtype=[np.float32, np.uint8])
         check_classification_targets(y)
+        self.classes_, classes = np.unique(y, return_inverse=True)
+        if self.learner == "xgboost":
+            self._fit_with_xgboost(X, classes, self._checked_weights(sample_weight, X), base_scores)
+            return self
+        return self._fit_shares(X, np.eye(len(self.classes_), dtype=np.float32)[classes], sample_weight, base_scores)
+
+    def fit_shares(self, X, shares, sample_weight=None, base_scores=None, *, unknown=None) -> BoostedForestClassifier:
+        """Fit the forest to samples that belong to several classes in part.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, F)
+            As in :meth:`fit`.
+        shares : ndarray of shape (n, C)
+            Share of each sample that belongs to each class; rows sum to 1. The classes are 0 .. C - 1.
+        sample_weight, base_scores
+            As in :meth:`fit`.
+        unknown : bool ndarray of shape (n, C), optional
+            Classes whose share of a sample is not known: only the sum of the shares of these classes is taken from
+            `shares`.
+
+        Returns
+        -------
+        BoostedForestClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, or an array is malformed.
+
+        Notes
+        -----
+        xgboost takes whole samples only: each is assigned to one class, drawn with its shares as probabilities, and
+        `unknown` is disregarded.
+        """
+        self._check_parameters()
+        X = validate_data(self, X, dtype=[np.float32, np.uint8])
+        shares = np.asarray(shares, np.float32)
+        if shares.ndim != 2 or len(shares) != len(X) or not (shares >= 0).all() or abs(shares.sum(1) - 1).max() > 1e-3:
+            raise ValueError(
+                f"shares must be (n, C) = ({len(X)}, C), not negative, and sum to 1 in each row; got {shares.shape}"
+            )
+        if unknown is not None and np.shape(unknown) != shares.shape:
+            raise ValueError(f"unknown must have the shape of shares, {shares.shape}; got {np.shape(unknown)}")
+        self.classes_ = np.arange(shares.shape[1])
+        if self.learner != "xgboost":
+            return self._fit_shares(X, shares, sample_weight, base_scores, unknown)
+        weights = self._checked_weights(sample_weight, X)
+        classes = draw_classes(shares, check_random_state(self.random_state))
+        self._fit_with_xgboost(X, classes, weights, base_scores)
+        return self
+
+    def _fit_shares(self, X, shares, sample_weight, base_scores, unknown=None) -> BoostedForestClassifier:
+        weights = self._checked_weights(sample_weight, X)
+        prior = _prior(weights.astype(np.float64) @ shares)
+        if base_scores is not None:
+            base_scores, prior = self._checked_base(base_scores, len(X)), np.zeros_like(prior)
+        self.forest_ = self._boost(X, shares, weights, prior, base_scores, unknown)
+        return self
+
+    def _fit_with_xgboost(self, X, classes, weights, base_scores) -> None:
+        from .xgboost_learner import fit_boosted
+
+        if base_scores is not None:
+            raise ValueError("learner='xgboost' does not support base_scores; choose another learner")
+        prior = _prior(np.bincount(classes, weights, len(self.classes_)))
+        self.forest_, self.train_loss_ = fit_boosted(self, X, classes, weights, prior)
+
+    def _checked_weights(self, sample_weight, X) -> np.ndarray:
+        """Weights (n,) with mean 1."""
         weights = _check_sample_weight(sample_weight, X, dtype=np.float32, ensure_non_negative=True)
         if not weights.any():
             raise ValueError("sample_weight is zero everywhere; at least one sample needs a positive weight")
-        self.classes_, classes = np.unique(y, return_inverse=True)
-        weights = weights / weights.mean()
-        shares = np.bincount(classes, weights, len(self.classes_)) / weights.sum()
-        prior = np.log(np.maximum(shares, SMALLEST_SHARE)).astype(np.float32)
-        if base_scores is not None:
-            base_scores, prior = self._checked_base(base_scores, len(X)), np.zeros_like(prior)
-        if self.learner == "xgboost":
-            from .xgboost_learner import fit_boosted
-
-            if base_scores is not None:
-                raise ValueError("learner='xgboost' does not support base_scores; choose another learner")
-
-            self.forest_, self.train_loss_ = fit_boosted(self, X, classes, weights, prior)
-        else:
-            self.forest_ = self._boost(X, classes, weights, prior, base_scores)
-        return self
+        return weights / weights.mean()
 
     def _checked_base(self, base_scores, n: int) -> np.ndarray:
         base_scores = np.asarray(base_scores, np.float32)
@@ -179,21 +235,21 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
             )
         return base_scores
 
-    def _boost(self, X, classes, weights, prior, base_scores) -> Forest:
+    def _boost(self, X, targets, weights, prior, base_scores, unknown) -> Forest:
         random = check_random_state(self.random_state)
         grow = self._make_learner(X, random)
-        n_seen = max(round(self.max_samples * len(classes)), 1)
-        scores = np.repeat(prior[None], len(classes), 0) if base_scores is None else base_scores.copy()
+        n_seen = max(round(self.max_samples * len(targets)), 1)
+        scores = np.repeat(prior[None], len(targets), 0) if base_scores is None else base_scores.copy()
         trees: list[tuple] = []
         losses = []
         with joblib.Parallel(self.n_jobs, prefer="threads") as parallel:
             bar = progress(range(self.n_rounds), "boosting", shown=self.verbose, passing=True)
             for _ in bar:
                 shares = _softmax(scores)
-                losses.append(np.average(-np.log(np.maximum(_of_class(shares, classes), 1e-12)), weights=weights))
+                wanted = targets if unknown is None else _completed(targets, unknown, shares)
+                losses.append(np.average(-(wanted * np.log(np.maximum(shares, 1e-12))).sum(1), weights=weights))
                 bar.set_postfix_str(f"log loss {losses[-1]:.3f}")
-                gradient = -shares
-                gradient[np.arange(len(classes)), classes] += 1
+                gradient = wanted - shares
                 hessian = shares * (1 - shares) * weights[:, None]
                 values = lanes(gradient, weights)
                 seeds = random.randint(0, 2**31 - 1, self.n_trees).tolist()
@@ -279,6 +335,12 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         check_boosting_parameters(self)
 
 
+def draw_classes(shares: np.ndarray, random: np.random.RandomState) -> np.ndarray:
+    """A class (n,) for each sample, drawn with its shares (n, C) as probabilities."""
+    passed = random.random_sample((len(shares), 1)) >= shares.cumsum(1)
+    return np.minimum(passed.sum(1), shares.shape[1] - 1)
+
+
 def _grow_histogram(codes, edges, settings: dict[str, Any], rows, values, seed: int):
     feature, threshold, child, sums = grow_tree(codes, edges, rows, values, seed, **settings)
     cuts = threshold
@@ -307,5 +369,13 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _of_class(shares: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    return shares[np.arange(len(classes)), classes]
+def _prior(totals: np.ndarray) -> np.ndarray:
+    """Initial scores (C,) from the total weights of the classes."""
+    return np.log(np.maximum(totals / totals.sum(), SMALLEST_SHARE)).astype(np.float32)
+
+
+def _completed(targets: np.ndarray, unknown: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Targets whose unknown entries divide their sum as the model believes; all are (n, C)."""
+    believed = np.where(unknown, shares, 0)
+    left = np.where(unknown, targets, 0).sum(1, keepdims=True)
+    return np.where(unknown, believed * (left / np.maximum(believed.sum(1, keepdims=True), 1e-12)), targets)

@@ -94,9 +94,8 @@ def grow_tree(codes, edges, rows, values, seed: int, *, max_features, min_sample
 
 def grow_forest(
     descriptors: np.ndarray,
-    classes: np.ndarray,
+    shares: np.ndarray,
     weights: np.ndarray,
-    n_classes: int,
     *,
     n_trees: int = 20,
     max_depth: int | None = 20,
@@ -107,17 +106,16 @@ def grow_forest(
     random: np.random.RandomState,
     verbose: bool = False,
 ) -> Forest:
-    """Grow a plain random forest, whose leaves are class frequencies.
+    """Grow a plain random forest, whose leaves are shares of the classes.
 
     Parameters
     ----------
     descriptors : ndarray of shape (n, F)
         float32, or uint8 codes up to 63.
-    classes : int ndarray of shape (n,)
-        In 0..`n_classes` - 1.
+    shares : float32 ndarray of shape (n, C)
+        Share of each cell that belongs to each class; rows sum to 1.
     weights : ndarray of shape (n,)
         Positive.
-    n_classes : int
     n_trees, max_depth, min_samples_leaf, max_features, n_jobs
         As in :class:`sklearn.ensemble.RandomForestClassifier`.
     max_samples : float, default=0.632
@@ -136,12 +134,13 @@ def grow_forest(
     with replacement.
     """
     codes, edges = cut(descriptors, random)
-    values = lanes(np.eye(n_classes, dtype=np.float32)[classes], (weights / weights.mean()).astype(np.float32))
+    n_classes = shares.shape[1]
+    values = lanes(shares, (weights / weights.mean()).astype(np.float32))
     settings = {"max_features": max_features, "min_samples_leaf": min_samples_leaf, "max_depth": max_depth}
-    n_seen = max(round(max_samples * len(classes)), 1)
+    n_seen = max(round(max_samples * len(shares)), 1)
 
     def grow(seed: int):
-        rows = np.random.RandomState(seed).choice(len(classes), n_seen, replace=False)
+        rows = np.random.RandomState(seed).choice(len(shares), n_seen, replace=False)
         *nodes, sums = grow_tree(codes, edges, np.sort(rows).astype(np.int32), values, seed, **settings)
         return *nodes, sums[:, :n_classes] / sums[:, -1:] / n_trees
 

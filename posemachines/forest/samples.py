@@ -8,9 +8,13 @@ from sklearn.cluster import KMeans
 from ..beliefs import pixels_to_cells
 from .psi import find_peaks
 
-__all__ = ["composite_joints", "composite_poses", "draw_cells", "incompletely_labelled", "label_cells"]
+__all__ = [
+    "AMBIGUOUS", "EXCLUDED", "composite_joints", "composite_poses", "draw_cells", "incompletely_labelled",
+    "label_cells", "share_cells",
+]  # fmt: skip
 
-AMBIGUOUS = -1
+AMBIGUOUS = -1  # near a joint
+EXCLUDED = -2  # background of subjects that must not provide any
 
 
 def composite_joints(joints, composites) -> np.ndarray:
@@ -88,12 +92,12 @@ def label_cells(joints, shape: tuple[int, int], *, stride: int, positive_radius:
         Stride of the belief grid, in pixels.
     positive_radius, background_radius : float
         In cells. Cells within `positive_radius` of a joint are positives, cells beyond `background_radius` of all
-        joints are background; the rest are ignored.
+        joints are background; the rest are ambiguous.
 
     Returns
     -------
     int16 ndarray of shape (N, h, w)
-        Part 0..P-1, P for background, -1 for ignored cells.
+        Part 0..P-1, P for background, -1 for ambiguous cells.
     """
     height, width = shape
     places = pixels_to_cells(joints[..., :2], stride)
@@ -111,6 +115,36 @@ def label_cells(joints, shape: tuple[int, int], *, stride: int, positive_radius:
     return labels
 
 
+def share_cells(joints, cells, *, stride: int, sigma: float) -> np.ndarray:
+    """Share of each class in some cells: the target of the forest.
+
+    A joint has the share ``exp(-d ** 2 / (2 * sigma ** 2))`` of a cell at distance d. Joints that would together have
+    more than a whole cell divide it in proportion; what remains is background.
+
+    Parameters
+    ----------
+    joints : float32 ndarray of shape (N, P, 3)
+        x, y in pixels of the crop, and labelled; an unlabelled joint has no share.
+    cells : int ndarray of shape (n, 3)
+        Subject, row and column.
+    stride : int
+        Stride of the belief grid, in pixels.
+    sigma : float
+        Standard deviation, in cells.
+
+    Returns
+    -------
+    ndarray of shape (n, P+1), float32
+        Background last; rows sum to 1.
+    """
+    subject, row, column = cells.T
+    places = pixels_to_cells(joints[..., :2], stride)[subject]
+    squared = (places[..., 0] - column[:, None]) ** 2 + (places[..., 1] - row[:, None]) ** 2
+    shares = np.exp(-squared / (2 * sigma**2)) * (joints[subject, :, 2] > 0)
+    total = shares.sum(1, keepdims=True)
+    return np.concatenate([shares / np.maximum(total, 1), 1 - np.minimum(total, 1)], 1).astype(np.float32)
+
+
 def incompletely_labelled(joints) -> np.ndarray:
     """Subjects with an unlabelled part, which may be visible in cells labelled as background: bool (N,).
 
@@ -123,14 +157,14 @@ def incompletely_labelled(joints) -> np.ndarray:
 
 
 def draw_cells(
-    labels, previous, n_background: int, *, background: int, hard_share: float, max_cells: int, random
+    labels, previous, n_background: int, *, background: int, hard_share: float, max_cells: int, random, n_near=None
 ) -> np.ndarray:
     """Draw the training cells.
 
     Parameters
     ----------
     labels : int16 ndarray of shape (N, h, w)
-        From :func:`label_cells`, with -1 instead of background for subjects that must not provide any.
+        From :func:`label_cells`, with -2 instead of background for subjects that must not provide any.
     previous : float32 ndarray of shape (N, P, h, w) or None
         Beliefs of the previous stage, without the background.
     n_background : int
@@ -142,6 +176,8 @@ def draw_cells(
     max_cells : int
         Maximum number of cells in total.
     random : numpy.random.RandomState
+    n_near : int ndarray of shape (N,), optional
+        Number of ambiguous cells of each subject; none by default.
 
     Returns
     -------
@@ -166,6 +202,10 @@ def draw_cells(
         rest = np.flatnonzero(free)
         rest = random.choice(rest, min(quota - len(hard), len(rest)), replace=False)
         chosen[subject].ravel()[np.concatenate([hard, rest])] = True
+    for index in range(len(labels) if n_near is not None else 0):
+        near = np.flatnonzero(labels[index] == AMBIGUOUS)
+        near = random.choice(near, min(n_near[index], len(near)), replace=False)
+        chosen[index].ravel()[near] = True
     cells = np.argwhere(chosen).astype(np.int32)
     if not len(cells):
         raise ValueError(

@@ -23,9 +23,16 @@ class CellSampling:
         bytes more.
     hard_negatives : float, default=0.5
         Fraction of the background cells taken where the previous beliefs have a false peak.
-    positive_radius, background_radius : float, default=0.75 and 2.0
-        In cells, multiplied by the level. Cells within `positive_radius` of a joint are positives, cells beyond
-        `background_radius` of every joint are background; the rest are ignored.
+    positive_radius, background_radius : float, default=0.75 and 2.5
+        In cells, multiplied by the level. All cells within `positive_radius` of a joint are used, cells beyond
+        `background_radius` of every joint are background.
+    near_cells : int, default=8
+        Cells per labelled joint that are used of those between the two radii.
+    sigma : float, default=0.7
+        Standard deviation, in cells, multiplied by the level, of the Gaussian by which a joint shares the cells around
+        it with the background. With 0, cells within `positive_radius` belong to the joint alone and those between the
+        two radii are not used: beliefs are then as high anywhere near the joint, and the place of their maximum is
+        off by a cell.
     class_balance : float, default=0.2
         A class weighs as much as its number of cells to the power of one minus this: 0 keeps the sampled numbers,
         1 gives all classes the same weight.
@@ -35,7 +42,9 @@ class CellSampling:
     max_cells: int = 400_000
     hard_negatives: float = 0.5
     positive_radius: float = 0.75
-    background_radius: float = 2.0
+    background_radius: float = 2.5
+    near_cells: int = 8
+    sigma: float = 0.7
     class_balance: float = 0.2
 
     def check(self) -> None:
@@ -45,6 +54,8 @@ class CellSampling:
             ("cells_per_subject", 0, np.inf),
             ("max_cells", 1, np.inf),
             ("hard_negatives", 0, 1),
+            ("near_cells", 0, np.inf),
+            ("sigma", 0, np.inf),
             ("class_balance", 0, 1),
         )
         if not 0 < self.positive_radius <= self.background_radius:

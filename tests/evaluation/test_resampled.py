@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from benchmarks.studies.false_verdicts import BETTER, DESIGNS, RESULTS, WORLDS, main, share_called_different
 from posemachines.evaluation import resampled
@@ -57,8 +58,23 @@ def test_saturated_measures_are_not_tested(rng):
 def test_a_joint_that_was_not_predicted_gives_no_verdict(rng):
     errors = {name: rng.lognormal(size=(2, 20, 3)) for name in "ab"}
     errors["a"][0, 0, 0] = np.inf
-    found = verdicts(errors, errors, [MEAN], folds=None, groups=np.arange(20), n_train=60)
-    assert not found[0]["significant"]
+    for design in (None, np.tile(np.arange(20) % 4, (2, 1))):
+        for more in range(2):
+            errors["b"][:more, 0, 0] = np.inf
+            found = verdicts(errors, errors, measures((1.0,), "px"), folds=design, groups=np.arange(20), n_train=60)
+            assert not found[0]["significant"]
+            assert "not predicted" in found[0]["reason"]
+            assert np.isfinite(found[2]["p"]), "a joint that was not predicted is not within 1 px"
+
+
+def test_seeds_by_hand():
+    """Where subjects do not differ, the test of Welch on the means of the trainings."""
+    levels = np.array([[1.0, 1.1, 1.3], [1.6, 1.5, 2.0]])
+    errors = np.broadcast_to(levels[:, :, None, None], (2, 3, 20, 2))
+    found, expected = seeds_test(*errors, MEAN, np.arange(20), 60), stats.ttest_ind(*levels, equal_var=False)
+    assert found.value == pytest.approx(levels[0].mean() - levels[1].mean())
+    assert found.p == pytest.approx(expected.pvalue)
+    assert found.interval == pytest.approx(expected.confidence_interval())
 
 
 def test_medians_are_those_of_drawn_groups(rng):

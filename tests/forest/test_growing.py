@@ -25,7 +25,8 @@ def task():
 def grow(task, n_classes=N_CLASSES, **changes):
     settings = {"n_trees": 6, "min_samples_leaf": 4, "max_features": 0.6, "random": np.random.RandomState(0)}
     descriptors, classes = task
-    return grow_forest(descriptors, classes, np.ones(len(classes)), n_classes, **settings | changes)
+    shares = np.eye(n_classes, dtype=np.float32)[classes]
+    return grow_forest(descriptors, shares, np.ones(len(classes)), **settings | changes)
 
 
 def test_every_kernel_has_a_twin_of_the_same_name():
@@ -151,9 +152,8 @@ def test_learns_about_as_well_as_scikit_learn(task):
 def test_leaves_are_weighted_class_frequencies(task):
     descriptors, classes = task
     weights = np.array([1.0, 2, 4])[classes]
-    forest = grow_forest(
-        descriptors, classes, weights, N_CLASSES, max_depth=0, n_trees=3, random=np.random.RandomState(0)
-    )
+    targets = np.eye(N_CLASSES, dtype=np.float32)[classes]
+    forest = grow_forest(descriptors, targets, weights, max_depth=0, n_trees=3, random=np.random.RandomState(0))
     assert forest.n_nodes == 3
     assert not forest.softmax
     shares = np.bincount(classes, weights) / weights.sum()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posemachines.forest import PoseMachine
-from posemachines.forest.level import _with_mixtures
+from posemachines.forest.level import with_mixtures
 from posemachines.skeleton import Skeleton
 
 from .dots import (
@@ -257,7 +257,10 @@ def test_poses_of_the_stage_before_must_be_the_same(data):
         small(n_rounds=1, n_mixtures=1).fit(data[0], before, data[1], skeleton=BODY)
 
 
-def test_labels_of_composites_are_split_into_poses():
-    labels = np.array([[[0, 1, 2], [-1, 1, 0]], [[2, 2, -1], [0, 1, 2]]], np.int16)
-    split = _with_mixtures(labels, np.array([[0, 2], [1, 0]]), 3)
-    assert split.tolist() == [[[0, 5, 6], [-1, 5, 0]], [[6, 6, -1], [1, 3, 6]]]
+def test_shares_of_composites_are_those_of_their_mixture_components():
+    targets = np.array([[0.5, 0.25, 0.25], [0, 0.75, 0.25]], np.float32)
+    unknown = np.array([[False, False, False], [True, False, True]])
+    split, hidden = with_mixtures(targets, unknown, np.array([[0, 2], [1, 0]]), 3)
+    assert split.tolist() == [[0.5, 0, 0, 0, 0, 0.25, 0.25], [0, 0, 0, 0.75, 0, 0, 0.25]]
+    assert hidden.tolist() == [[False] * 7, [True, True, True, False, False, False, True]]
+    assert with_mixtures(targets, None, np.array([[0, 2], [1, 0]]), 3)[1] is None
