@@ -14,7 +14,7 @@ from ._baseline import Baseline
 
 __all__ = ["DlibPredictor"]
 
-ABSENT = 0x7FFFFFFF  # dlib's coordinate of a landmark that is not labelled
+FEWEST = 2  # subjects that dlib needs
 
 
 class DlibPredictor(Baseline):
@@ -37,7 +37,7 @@ class DlibPredictor(Baseline):
     Notes
     -----
     dlib has whole pixels: labels are rounded in crops that are enlarged four times, and predictions divided by four.
-    Landmarks that are not labelled are passed as absent.
+    dlib takes whole shapes from Python: subjects with a landmark that is not labelled are left out.
 
     References
     ----------
@@ -73,14 +73,17 @@ class DlibPredictor(Baseline):
         options.num_trees_per_cascade_level = self.n_trees
         options.nu, options.oversampling_amount = self.nu, self.oversampling
         options.random_seed, options.num_threads, options.be_verbose = str(self.random_state), 1, False
+        whole = (y[..., 2] > 0).all(1)
+        if whole.sum() < FEWEST:
+            raise ValueError(
+                f"dlib needs subjects with every landmark labelled, and {int(whole.sum())} of {len(y)} are; label the "
+                "others, select fewer parts, or use 'cascade', which needs no whole subjects"
+            )
+        X, y = X[whole], y[whole]
         shapes = []
         for joints in y:
             places = np.rint(joints[:, :2] * self.ENLARGED).astype(int)
             points = [dlib.point(*place.tolist()) for place in places]
-            points = [
-                point if labelled else dlib.point(ABSENT, ABSENT)
-                for point, labelled in zip(points, joints[:, 2] > 0, strict=True)
-            ]
             shapes.append([dlib.full_object_detection(self._box(dlib, X.shape[1:3]), points)])
         made = dlib.train_shape_predictor([self._enlarged(image) for image in X], shapes, options)
         with tempfile.TemporaryDirectory() as folder:

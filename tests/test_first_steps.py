@@ -67,7 +67,10 @@ def test_photos_by_boxes_by_joints_and_as_a_whole(labels):
     machine = PoseMachine(n_stages=1, n_rounds=2, crop_size=64, random_state=0).fit(data)
     photo = labels / "photos" / "001.png"
     by_joints = machine.predict_photo(photo, joints=data.joints[1])
-    whole = machine.predict_photo(photo)
+    with pytest.raises(ValueError, match="pass boxes"):  # it was trained on crops around boxes
+        machine.predict_photo(photo)
+    on_photos = PoseMachine(n_stages=1, n_rounds=2, crop_size=64, random_state=0).fit(data.with_crop_rule("photo"))
+    whole = on_photos.predict_photo(photo)
     for pose in (by_joints, whole):
         joints, scores = pose
         assert joints.shape == (1, 14, 2)

@@ -75,7 +75,8 @@ class PlainStage(ForestStage):
     """A forest stage with the trees of scikit-learn on one level, which keeps the scikit-learn model."""
 
     def _fit(self, images, previous, joints) -> None:
-        def grow(training, descriptors, classes, n_classes, start, random) -> Forest:
+        def grow(training, descriptors, targets, unknown, start, random) -> Forest:
+            classes, n_classes = targets.argmax(1), targets.shape[1]
             weights = np.bincount(classes)[classes] ** -float(training.sampling.class_balance)
             shared = {name: getattr(self, name) for name in ("max_depth", "min_samples_leaf", "max_features")}
             shared |= {"max_samples": len(classes) // 2, "n_jobs": self.runtime.n_jobs}

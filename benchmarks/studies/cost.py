@@ -29,7 +29,7 @@ SIZES = (500, 2000)  # training subjects, for the cost of training
 FAMILIES = {
     "pm": "forest", "structures": "forest", "cpm": "conv", "one-stage": "conv", "net-structures": "conv",
     "hybrid": "both", "reverse": "both", "encoder-decoder": "conv", "deep-pose": "conv",
-    "mean": "baseline", "neighbour": "baseline", "ridge": "baseline", "cascade": "baseline",
+    "mean": "baseline", "neighbour": "baseline", "ridge": "baseline", "cascade": "baseline", "dlib": "baseline",
     "mediapipe": "peer",
 }  # fmt: skip
 STYLES = {

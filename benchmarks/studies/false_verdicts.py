@@ -9,7 +9,7 @@ of the training, and noise. The two machines are equal: all their effects have t
 ``better_by``, one machine has errors that are lower by that fraction.
 
 How much the training subjects and luck matter is measured with ``--photos``: forests, with two seeds, and ridge
-regression are trained on eight disjoint sets of 80 people of LSPET, and tested on 250 others.
+regression are trained on sixteen disjoint sets of 80 people of LSPET, and tested on 250 others.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from posemachines.metrics import radial_errors
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "false_verdicts.json"
 N_TRIALS = 1000
-N_SETS, N_TRAIN, N_TEST = 8, 80, 250  # of the measurement
+N_SETS, N_TRAIN, N_TEST = 16, 80, 250  # of the measurement
 MEASURES = measures((0.7, 1.2, 2.0), "px", pck=(1.5,))
 BETTER = 0.25
 

@@ -97,7 +97,8 @@ def folds_test(differences: np.ndarray, n_test: float, n_train: float) -> Differ
     Trainings of different folds share subjects, so the usual variance of the mean is too small; it is multiplied by
     1/K + n_test/n_train instead of 1/K [1]_. Repeats make the variance of a fold better known, R (K - 1) degrees of
     freedom, but add no subjects: they do not enter the factor, as they do in the usual test for repeated
-    cross-validation [2]_, which calls equal machines different more often (``benchmarks/studies/false_verdicts.py``).
+    cross-validation [2]_, which is less strict. ``benchmarks/studies/false_verdicts.py`` simulates how often equal
+    machines are called different.
 
     References
     ----------

@@ -16,11 +16,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from .._utils.progress import progress
 from ._kernels import walking
-from .boosting_parameters import LONGEST_STEP, SMALLEST_SHARE, check_boosting_parameters
+from .boosting_parameters import LONGEST_STEP, check_boosting_parameters
 from .growing import cut, grow_tree, lanes
+from .shares import check_shares, complete_shares, draw_classes, initial_scores
 from .trees import Forest, flatten_tree, join
 
-__all__ = ["BoostedForestClassifier", "draw_classes"]
+__all__ = ["BoostedForestClassifier"]
 
 
 class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
@@ -188,13 +189,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         """
         self._check_parameters()
         X = validate_data(self, X, dtype=[np.float32, np.uint8])
-        shares = np.asarray(shares, np.float32)
-        if shares.ndim != 2 or len(shares) != len(X) or not (shares >= 0).all() or abs(shares.sum(1) - 1).max() > 1e-3:
-            raise ValueError(
-                f"shares must be (n, C) = ({len(X)}, C), not negative, and sum to 1 in each row; got {shares.shape}"
-            )
-        if unknown is not None and np.shape(unknown) != shares.shape:
-            raise ValueError(f"unknown must have the shape of shares, {shares.shape}; got {np.shape(unknown)}")
+        shares, unknown = check_shares(shares, unknown, len(X))
         self.classes_ = np.arange(shares.shape[1])
         if self.learner != "xgboost":
             return self._fit_shares(X, shares, sample_weight, base_scores, unknown)
@@ -205,7 +200,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit_shares(self, X, shares, sample_weight, base_scores, unknown=None) -> BoostedForestClassifier:
         weights = self._checked_weights(sample_weight, X)
-        prior = _prior(weights.astype(np.float64) @ shares)
+        prior = initial_scores(weights.astype(np.float64) @ shares)
         if base_scores is not None:
             base_scores, prior = self._checked_base(base_scores, len(X)), np.zeros_like(prior)
         self.forest_ = self._boost(X, shares, weights, prior, base_scores, unknown)
@@ -216,7 +211,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
 
         if base_scores is not None:
             raise ValueError("learner='xgboost' does not support base_scores; choose another learner")
-        prior = _prior(np.bincount(classes, weights, len(self.classes_)))
+        prior = initial_scores(np.bincount(classes, weights, len(self.classes_)))
         self.forest_, self.train_loss_ = fit_boosted(self, X, classes, weights, prior)
 
     def _checked_weights(self, sample_weight, X) -> np.ndarray:
@@ -246,7 +241,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
             bar = progress(range(self.n_rounds), "boosting", shown=self.verbose, passing=True)
             for _ in bar:
                 shares = _softmax(scores)
-                wanted = targets if unknown is None else _completed(targets, unknown, shares)
+                wanted = targets if unknown is None else complete_shares(targets, unknown, shares)
                 losses.append(np.average(-(wanted * np.log(np.maximum(shares, 1e-12))).sum(1), weights=weights))
                 bar.set_postfix_str(f"log loss {losses[-1]:.3f}")
                 gradient = wanted - shares
@@ -335,12 +330,6 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         check_boosting_parameters(self)
 
 
-def draw_classes(shares: np.ndarray, random: np.random.RandomState) -> np.ndarray:
-    """A class (n,) for each sample, drawn with its shares (n, C) as probabilities."""
-    passed = random.random_sample((len(shares), 1)) >= shares.cumsum(1)
-    return np.minimum(passed.sum(1), shares.shape[1] - 1)
-
-
 def _grow_histogram(codes, edges, settings: dict[str, Any], rows, values, seed: int):
     feature, threshold, child, sums = grow_tree(codes, edges, rows, values, seed, **settings)
     cuts = threshold
@@ -367,15 +356,3 @@ def _softmax(scores: np.ndarray) -> np.ndarray:
     shares = np.exp(scores - scores.max(1, keepdims=True))
     shares /= shares.sum(1, keepdims=True)
     return shares
-
-
-def _prior(totals: np.ndarray) -> np.ndarray:
-    """Initial scores (C,) from the total weights of the classes."""
-    return np.log(np.maximum(totals / totals.sum(), SMALLEST_SHARE)).astype(np.float32)
-
-
-def _completed(targets: np.ndarray, unknown: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Targets whose unknown entries divide their sum as the model believes; all are (n, C)."""
-    believed = np.where(unknown, shares, 0)
-    left = np.where(unknown, targets, 0).sum(1, keepdims=True)
-    return np.where(unknown, believed * (left / np.maximum(believed.sum(1, keepdims=True), 1e-12)), targets)

@@ -9,10 +9,11 @@ from sklearn.ensemble import RandomForestClassifier
 
 from .._utils.progress import progress
 from . import samples, taps
-from .boosting import BoostedForestClassifier, draw_classes
+from .boosting import BoostedForestClassifier
 from .descriptor import Descriptor, subject_batches
 from .growing import grow_forest
 from .settings import CellSampling
+from .shares import draw_classes
 from .trees import Forest, flatten, start_scores
 
 __all__ = ["LevelTraining", "with_mixtures"]

@@ -74,10 +74,16 @@ class ForestStage(Stage):
     Differences from the paper: a later stage starts from the previous beliefs; beliefs are smoothed; the position of
     the cell in the crop is a feature, since crops are centred on the subject.
 
+    Cells near a joint belong to it in part and to the background in part, by a Gaussian of their distance; the trees
+    are boosted on these shares. If cells near a joint are not shown to the forest, its beliefs are as high anywhere
+    near the joint, and the place of their peak is arbitrary.
+
     Unlabelled joints teach nothing wrong: they give no positive cells, and a subject with an unlabelled part gives no
     background cells, since any of them might show that part. Fully labelled subjects give more instead, so that the
-    total stays the same. Only if there is no fully labelled subject is background taken from all of them, away from the
-    labelled joints.
+    total stays the same. In the cells near a labelled joint, the share of the background and the unlabelled parts
+    together is taught, which they divide as the forest believes (plain forests and xgboost are not shown these cells,
+    except those at the joint). Only if there is no fully labelled subject is background taken from all of them, away
+    from the labelled joints.
 
     References
     ----------

@@ -100,7 +100,8 @@ def test_machines_with_crops_of_different_sizes():
 def test_machines_by_name(crops, given, monkeypatch):
     build = machines.build
     monkeypatch.setattr(
-        "posemachines.comparison.run.build", lambda *each, **more: build(*each, stages=2, rounds=1, epochs=1, **more)
+        "posemachines.comparison.comparing.build",
+        lambda *each, **more: build(*each, stages=2, rounds=1, epochs=1, **more),
     )
     train, test = crops
     report = compare(given, train, test, n_timed=1, n_examples=2)

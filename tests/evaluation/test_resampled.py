@@ -11,7 +11,7 @@ from posemachines.evaluation import resampled
 from posemachines.evaluation.resampled import Measure, folds_test, measures, seeds_test, verdicts
 
 MEAN = Measure("mean error", "error")
-LIMIT = 3  # times as much as measured
+EXTREME = 1.0  # what a training subject contributes in a world that is there to show the limit of the tests
 
 
 def test_the_corrected_test_by_hand():
@@ -110,12 +110,13 @@ def test_a_real_difference_is_found_more_often():
 
 def test_the_committed_simulation_holds_the_level():
     """At most 5 % of the trials, unless training subjects matter far more than measured."""
-    result = json.loads(RESULTS.read_text())
+    result = json.loads(RESULTS.read_text(encoding="utf-8"))
     assert result["trials"] >= 1000
-    rows = [row for row in result["rows"] if row["data"] in WORLDS]
-    assert len(rows) == len(result["rows"]) == 2 * len(WORLDS) * len(DESIGNS)
-    for row in rows:
-        if not row["better_by"] and WORLDS[row["data"]].of_subjects <= LIMIT * result["measured"]["of_subjects"]:
+    assert {row["data"] for row in result["rows"]} == {*WORLDS}
+    assert len(result["rows"]) == 2 * len(WORLDS) * len(DESIGNS)
+    assert result["measured"]["of_subjects"] < EXTREME / 2
+    for row in result["rows"]:
+        if not row["better_by"] and WORLDS[row["data"]].of_subjects < EXTREME:
             assert max(row["called_different"].values()) <= 5, row
 
 

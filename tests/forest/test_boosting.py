@@ -235,6 +235,48 @@ def test_default_initial_scores_are_the_class_frequencies(task):
     np.testing.assert_allclose(own.predict_proba(X), given.predict_proba(X, np.repeat(shares[None], 300, 0)), rtol=1e-4)
 
 
+@LEARNERS
+def test_shares_of_one_class_each_are_class_labels(task, learner):
+    X, y = task
+    weights = np.linspace(0.5, 2, len(y))
+    labels = boosted(learner=learner).fit(X, y, weights)
+    shares = boosted(learner=learner).fit_shares(X, np.eye(3)[y], weights)
+    np.testing.assert_array_equal(labels.predict_proba(X), shares.predict_proba(X))
+    assert shares.classes_.tolist() == [0, 1, 2]
+
+
+@LEARNERS
+def test_shares_are_learned(task, learner):
+    X, _ = task
+    shares = np.where(X[:, :1] > 0, [0.7, 0.2, 0.1], [0.1, 0.3, 0.6])
+    found = boosted(n_rounds=20, l2=0, learner=learner).fit_shares(X, shares).predict_proba(X)
+    assert abs(found - shares).mean() < 0.02
+
+
+@LEARNERS
+def test_only_the_sum_of_unknown_shares_is_learned(task, learner):
+    """Half of the samples say which of two classes they have, the other half only that it is one of them."""
+    X, _ = task
+    shares = np.where(X[:, :1] > 0, [0.7, 0.3, 0], [0.2, 0.3, 0.5])
+    told, unknown = shares.copy(), np.zeros(shares.shape, bool)
+    told[::2] = np.stack([0 * shares[::2, 0], shares[::2, 1], shares[::2, [0, 2]].sum(1)], 1)
+    unknown[::2, [0, 2]] = True
+    model = boosted(n_rounds=30, l2=0, learner=learner)
+    found = model.fit_shares(X, told, unknown=unknown).predict_proba(X)
+    assert abs(found - shares).mean() < 0.02
+    assert abs(model.fit_shares(X, told).predict_proba(X) - shares).mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    "shares", [np.ones(300), np.ones((299, 2)) / 2, np.ones((300, 2)), np.full((300, 2), [1.5, -0.5])]
+)
+def test_malformed_shares(task, shares):
+    with pytest.raises(ValueError, match="shares must be"):
+        boosted().fit_shares(task[0], shares)
+    with pytest.raises(ValueError, match="unknown must have"):
+        boosted().fit_shares(task[0], np.full((300, 2), 0.5), unknown=np.zeros((300, 3), bool))
+
+
 @pytest.mark.parametrize("starts", [np.zeros((300, 2)), np.zeros((299, 3)), np.zeros(300), np.full((300, 3), np.nan)])
 def test_invalid_base_scores(task, fitted, starts):
     with pytest.raises(ValueError, match="base_scores must be"):

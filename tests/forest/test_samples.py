@@ -23,7 +23,7 @@ def label(joints, positive=0.75, background=2):
     return samples.label_cells(joints, SHAPE, stride=STRIDE, positive_radius=positive, background_radius=background)
 
 
-def draw(labels, previous=None, n_background=5, hard_share=1.0, max_cells=1000):
+def draw(labels, previous=None, n_background=5, hard_share=1.0, max_cells=1000, n_near=None):
     return samples.draw_cells(
         labels,
         previous,
@@ -32,10 +32,11 @@ def draw(labels, previous=None, n_background=5, hard_share=1.0, max_cells=1000):
         hard_share=hard_share,
         max_cells=max_cells,
         random=np.random.RandomState(0),
+        n_near=n_near,
     )
 
 
-def test_joints_are_surrounded_by_ignored_cells():
+def test_joints_are_surrounded_by_ambiguous_cells():
     labels = label(at((2, 3), None, None))[0]
     assert labels[2, 3] == 0
     assert labels[2, 4] == labels[2, 5] == labels[1, 2] == samples.AMBIGUOUS
@@ -87,9 +88,20 @@ def test_all_positives_and_some_background_are_drawn():
     assert len(np.unique(cells, axis=0)) == len(cells)
 
 
+def test_as_many_ambiguous_cells_are_drawn_as_wanted():
+    labels = label(np.concatenate([at((1, 1), (3, 4), (5, 8)), at((5, 5), (3, 0), None), at((2, 2), None, None)]))
+    labels[2][labels[2] == BACKGROUND] = samples.EXCLUDED
+    cells = draw(labels, n_near=np.array([5, 0, 999]))
+    of_subjects = [labels[tuple(cells[cells[:, 0] == subject].T)] for subject in range(3)]
+    number = [(own == samples.AMBIGUOUS).sum() for own in of_subjects]
+    assert number == [5, 0, (labels[2] == samples.AMBIGUOUS).sum()]
+    assert not (labels[tuple(cells.T)] == samples.EXCLUDED).any()
+    assert len(np.unique(cells, axis=0)) == len(cells)
+
+
 def test_background_of_excluded_subjects_is_taken_from_others():
     labels = label(np.concatenate([at((1, 1), (3, 4), (5, 8)), at((5, 5), (3, 0), None)]))
-    labels[1][labels[1] == BACKGROUND] = samples.AMBIGUOUS
+    labels[1][labels[1] == BACKGROUND] = samples.EXCLUDED
     cells = draw(labels, np.zeros((2, BACKGROUND, *SHAPE), np.float32))
     drawn = labels[tuple(cells.T)]
     assert (drawn == BACKGROUND).sum() == 10
@@ -112,6 +124,44 @@ def test_the_number_of_cells_is_limited():
     labels = label(at((1, 1), (3, 4), (5, 8)))
     assert len(draw(labels, max_cells=4)) == 4
     assert len(draw(labels, n_background=10**6)) == (labels >= 0).sum()
+
+
+def share(joints, *cells, sigma=0.7):
+    return samples.share_cells(joints, np.array(cells), stride=STRIDE, sigma=sigma)
+
+
+def test_a_joint_shares_cells_with_the_background_by_their_distance():
+    found = share(at((2, 3), None, None), (0, 2, 3), (0, 2, 4), (0, 3, 4), (0, 2, 8))
+    near, diagonal = np.exp(-1 / 0.98), np.exp(-2 / 0.98)
+    np.testing.assert_allclose(found[:, 0], [1, near, diagonal, 0], atol=1e-5)
+    np.testing.assert_allclose(found[:, BACKGROUND], [0, 1 - near, 1 - diagonal, 1], atol=1e-5)
+    assert not found[:, 1:BACKGROUND].any()
+
+
+def test_two_joints_at_one_place_have_half_a_cell_each():
+    np.testing.assert_allclose(share(at((2, 3), (2, 3), None), (0, 2, 3)), [[0.5, 0.5, 0, 0]], atol=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 3))
+@settings(max_examples=30, deadline=None)
+def test_shares_sum_to_one_and_peak_at_the_joint(seed, sigma):
+    rng = np.random.default_rng(seed)
+    joints = rng.uniform(-5, 40, (3, BACKGROUND, 3)).astype(np.float32)
+    joints[..., 2] = rng.random((3, BACKGROUND)) < 0.7
+    found = samples.share_cells(joints, np.argwhere(np.ones((3, *SHAPE))), stride=STRIDE, sigma=sigma)
+    assert found.dtype == np.float32
+    assert found.min() >= 0
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+    assert not found.reshape(3, -1, BACKGROUND + 1)[..., :BACKGROUND][..., :][
+        joints[:, None, :, 2].repeat(SHAPE[0] * SHAPE[1], axis=1) == 0
+    ].any()
+    alone = joints[:1].copy()
+    alone[0, 1:, 2] = 0
+    if alone[0, 0, 2]:
+        alone[0, 0, :2] = alone[0, 0, :2].clip(0, [35, 23])
+        maps = samples.share_cells(alone, np.argwhere(np.ones((1, *SHAPE))), stride=STRIDE, sigma=sigma)[:, 0]
+        row, column = np.divmod(maps.argmax(), SHAPE[1])
+        assert max(abs(column * 4 + 1.5 - alone[0, 0, 0]), abs(row * 4 + 1.5 - alone[0, 0, 1])) <= 2.01
 
 
 def test_crops_without_joints_are_rejected():

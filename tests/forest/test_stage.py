@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -122,6 +123,26 @@ def test_who_may_show_an_unlabelled_part_gives_no_background(data, first):
     assert not (labels[::2] == 1).any()
 
 
+@pytest.mark.parametrize("learner", ["histogram", "scikit-learn"])
+def test_an_unlabelled_part_is_not_taught_as_background_beside_a_labelled_one(learner):
+    """Red and green dots are side by side; most subjects have no label of the green one."""
+    people, labels = make_pictures(40, seed=3)
+    for person, joints in enumerate(labels):
+        people[person] = 100
+        column, row = 4 * (person % 5), 4 * (person % 3)
+        people[person, row : row + 4, column : column + 4] = 220, 40, 40
+        people[person, row : row + 4, column + 4 : column + 8] = 40, 200, 40
+        joints[:2, :2] = (column + 1.5, row + 1.5), (column + 5.5, row + 1.5)
+    labels[:, 2] = 0
+    labels[6:, 1, 2] = 0
+    stage = small(n_rounds=20, max_features=200, learner=learner, near_cells=20)
+    stage.sampling = replace(stage.sampling, class_balance=0)
+    beliefs = stage.fit(people, None, labels).predict(people[6:])
+    found, scores = decode(beliefs, stride=4, subpixel=False)
+    assert (np.linalg.norm(found[:, 1] - found[:, 0] - [4, 0], axis=-1) < 1).mean() > 0.85
+    assert scores[:, 1].mean() > 0.25, "0.1 if taught as background"
+
+
 @pytest.mark.parametrize("max_cells", [1, 40])
 def test_coarser_levels_train_on_fewer_cells(monkeypatch, data, max_cells):
     drawn, draw_cells = [], samples.draw_cells
@@ -200,6 +221,8 @@ def test_progress_is_shown_when_verbose(capsys, data):
         ("positive_radius", 0),
         ("background_radius", 0.5),
         ("class_balance", 2),
+        ("near_cells", -1),
+        ("sigma", -0.5),
     ],
 )
 def test_bad_parameters(name, value, data):
