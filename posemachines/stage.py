@@ -172,7 +172,7 @@ class Stage(BaseEstimator, ABC):
             del self._training, self._checkpoint
         return self
 
-    def features(self, images) -> np.ndarray:
+    def compute_features(self, images) -> np.ndarray:
         """Features of the images, the same for all stages with an equal :attr:`feature_key`.
 
         Parameters
@@ -195,7 +195,7 @@ class Stage(BaseEstimator, ABC):
         previous : float ndarray of shape (N, P+1, h, w) or (N, P+1+E, h, w), optional
             Beliefs of the previous stage, with `composites` as in `fit`; None for a first stage.
         features : ndarray, optional
-            The result of :meth:`features` for these images, to avoid computing it again.
+            The result of :meth:`compute_features` for these images, to avoid computing it again.
         composites : bool, default=False
             Also return the maps of composite levels, which the next stage may read.
 
@@ -245,6 +245,7 @@ class Stage(BaseEstimator, ABC):
         """
         return {}
 
+    features = deprecated_method("compute_features")
     complexity = deprecated_method("size")
     operations = deprecated_method("count_operations")
 

@@ -228,7 +228,7 @@ def check_features_are_shared(stage: Stage) -> None:
     """Predicting from precomputed features equals predicting from images, and the key is hashable."""
     fitted, images, _ = _fit(stage)
     hash(fitted.feature_key)
-    features = fitted.features(images)
+    features = fitted.compute_features(images)
     assert len(features) == len(images), "features must have one row per subject"
     assert np.array_equal(fitted.predict(images, features=features), fitted.predict(images))
 

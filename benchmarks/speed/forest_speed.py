@@ -173,7 +173,7 @@ class Explicit:
 
 def compare_machine(machine: PoseMachine, image: np.ndarray, options: argparse.Namespace) -> dict:
     """The whole machine on one image, against the same trees without kernels."""
-    codes, previous, largest = machine.stages_[0].features(image), None, 0.0
+    codes, previous, largest = machine.stages_[0].compute_features(image), None, 0.0
     explicit = Explicit(machine.stages_, codes.shape[2:])
     for number, stage in enumerate(machine.stages_):
         beliefs = stage.predict(image, previous, features=codes)
@@ -187,7 +187,7 @@ def compare_machine(machine: PoseMachine, image: np.ndarray, options: argparse.N
 
 def compare_forest(stage: PlainStage, image: np.ndarray, options: argparse.Namespace) -> list[dict]:
     """One stage on all cells, against scikit-learn and ONNX Runtime on precomputed descriptors."""
-    codes, kinds = stage.features(image), ("scikit-learn", "ONNX Runtime")
+    codes, kinds = stage.compute_features(image), ("scikit-learn", "ONNX Runtime")
     ready = Explicit([stage], codes.shape[2:]).descriptors(0, codes, None).astype(np.float32)
     document = to_onnx(stage.model, ready[:1], options={"zipmap": False}).SerializeToString()
     (walk,) = walks(stage, codes, None, stage.forests_)
@@ -210,7 +210,7 @@ def compare_context(machine: PoseMachine, image: np.ndarray, options: argparse.N
     """Context features of the second stage for all cells of one image, packed for the trees."""
     first, second = machine.stages_[:2]
     descriptor = second._descriptor()
-    pack = partial(descriptor.pack, first.features(image), first.predict(image, composites=True), descriptor.reach())
+    pack = partial(descriptor.pack, first.compute_features(image), first.predict(image, composites=True), descriptor.reach())
     works = {"ours": pack, "numpy twins": numpy_twins()(pack)}
     assert np.array_equal(*(work() for work in works.values())), "the kernels and their twins differ"
     return entry("psi", "psi", take_turns(works, options, warm_up=True), difference=0.0)
@@ -245,7 +245,7 @@ def walks(stage: ForestStage, codes: np.ndarray, previous: np.ndarray | None, fo
 
 def measure_steps(machine: PoseMachine, images: np.ndarray, options: argparse.Namespace) -> dict:
     """Speed of a machine, and milliseconds of every step, summed over the stages; the rest is checks and calls."""
-    stages, codes, spent = machine.stages_, machine.stages_[0].features(images), Counter[str]()
+    stages, codes, spent = machine.stages_, machine.stages_[0].compute_features(images), Counter[str]()
     previous: Any = None
     spent.update(medians({"features": partial(stages[0]._features, images)}, options, warm_up=True))
     for stage in stages:
@@ -287,7 +287,7 @@ def measure_growth(stage: PlainStage, machine: PoseMachine, people, options: arg
     shorter = [copy.copy(machine) for _ in machine.stages_]
     for number, short in enumerate(shorter, 1):
         short.stages_ = machine.stages_[:number]
-    codes, (forest,) = stage.features(crops[options.crop]), stage.forests_
+    codes, (forest,) = stage.compute_features(crops[options.crop]), stage.forests_
     trees = [options.trees // 4, options.trees // 2, options.trees]
     fewer = walks(stage, codes, None, [replace(forest, roots=forest.roots[:number]) for number in trees])
     depths = [options.depth * quarter // 4 for quarter in (1, 2, 3, 4)]

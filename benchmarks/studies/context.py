@@ -100,7 +100,7 @@ def _withheld(study: Study, machine, hits: list[np.ndarray]) -> dict:
     batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
     given = [next(iter(machine.staged_beliefs(batch, composites=True))) for batch in batches]
     mean = np.concatenate(given).mean(0)
-    features = [machine.stages_[1].features(batch) for batch in batches]
+    features = [machine.stages_[1].compute_features(batch) for batch in batches]
 
     @cache
     def second(maps: tuple[int, ...]) -> np.ndarray:

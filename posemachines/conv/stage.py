@@ -12,11 +12,12 @@ import torch
 from torch import nn
 
 from .._utils.deprecation import moved_keywords, renamed_keyword
+from ..backbones import check_backbone
 from ..io.old_machines import AUGMENTATION, OF_THE_RUN, TRAINING
 from ..stage import Stage
 from .devices import choose_device, choose_precision, threads
 from .networks.facts import multiply_adds
-from .networks.network import NETWORKS, Design, PoseNetwork, assemble, network_name
+from .networks.network import NETWORKS, PUBLISHED, Design, PoseNetwork, assemble, network_name
 from .trainer.batches import TrainingData
 from .trainer.loop import Phase
 from .trainer.settings import TrainingSettings, check_choice, resolve_epochs
@@ -39,15 +40,19 @@ class ConvStage(Stage):
 
     Parameters
     ----------
-    network : {"cpm-lite", "cpm", "cpm-flic", "cpm-vgg"}, default="cpm-lite"
-        `cpm-lite`: beliefs at stride 4, small enough to train on a CPU. "cpm": net A of the paper. "cpm-flic": net B,
+    network : {"cpm-pretrained", "cpm-lite", "cpm", "cpm-flic", "cpm-vgg"}, default="cpm-lite"
+        `cpm-pretrained`: a backbone with weights trained on ImageNet, and the heads of `cpm-lite`. `cpm-lite`: beliefs at stride 4, small enough to train on a CPU. "cpm": net A of the paper. "cpm-flic": net B,
         the same for nine parts and four stages. "cpm-vgg": net C, whose backbone is that of VGG-19. The published
         networks have beliefs at stride 8 and take crops of 368 px.
     caffe_compatible : bool, default=False
         Pooling and centre map of nets A and B as in Caffe, for published weights; otherwise nothing is shifted
         relative to the belief grid.
     centre_map : bool, optional
-        Whether later stages read a map of the subject's centre. Default: all networks but `cpm-lite` do.
+        Whether later stages read a map of the subject's centre. Default: the published networks do.
+    backbone : {"efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"}, default="efficientnet-lite0"
+        Of `cpm-pretrained`.
+    backbone_stride : {8, 16, 32}, default=32
+        Stride of the last maps of that backbone that are used; the blocks after them are left out.
     stem_width, feature_width, coarse_width : int
         Channels of the backbone of `cpm-lite` at stride 4, 8 and 16. `feature_width` is a multiple of 4.
     n_blocks, n_coarse_blocks : int
@@ -104,6 +109,8 @@ class ConvStage(Stage):
         network: str = "cpm-lite",
         caffe_compatible: bool = False,
         centre_map: bool | None = None,
+        backbone: str = "efficientnet-lite0",
+        backbone_stride: int = 32,
         stem_width: int = 64,
         feature_width: int = 96,
         coarse_width: int = 128,
@@ -119,6 +126,8 @@ class ConvStage(Stage):
         self.network = network
         self.caffe_compatible = caffe_compatible
         self.centre_map = centre_map
+        self.backbone = backbone
+        self.backbone_stride = backbone_stride
         self.stem_width = stem_width
         self.feature_width = feature_width
         self.coarse_width = coarse_width
@@ -145,13 +154,13 @@ class ConvStage(Stage):
             Train it with :meth:`JointTraining.published`.
         """
         network = network_name(network)
-        if network not in NETWORKS[1:]:
-            raise ValueError(f"the published networks are {', '.join(map(repr, NETWORKS[1:]))}; got {network!r}")
+        if network not in PUBLISHED:
+            raise ValueError(f"the published networks are {', '.join(map(repr, PUBLISHED))}; got {network!r}")
         return cls(network=network, caffe_compatible=True, init="gaussian")
 
     @property
     def stride(self) -> int:  # type: ignore[override]
-        """Stride of the belief grid, in pixels: 4 for `cpm-lite`, 8 for the published networks."""
+        """Stride of the belief grid, in pixels: 8 for the published networks, 4 for the others."""
         return self.design().stride
 
     def design(self) -> Design:
@@ -161,12 +170,15 @@ class ConvStage(Stage):
         check_choice("init", self.init, ("he", "gaussian"))
         if self.feature_width % 4:
             raise ValueError(f"feature_width must be a multiple of 4; got {self.feature_width}")
-        sees_centre = network != "cpm-lite" if self.centre_map is None else self.centre_map
+        sees_centre = network in PUBLISHED if self.centre_map is None else self.centre_map
         widths = (
             self.stem_width, self.feature_width, self.coarse_width, self.n_blocks, self.n_coarse_blocks,
             self.stage_width, self.stage_coarse_width, self.n_stage_blocks, self.n_stage_coarse_blocks,
         )  # fmt: skip
-        return Design(network, self.caffe_compatible, sees_centre, widths)
+        if network != "cpm-pretrained":
+            return Design(network, self.caffe_compatible, sees_centre, widths)
+        check_backbone(self.backbone, self.backbone_stride)
+        return Design(network, self.caffe_compatible, sees_centre, widths, self.backbone, self.backbone_stride)
 
     # -- training ---------------------------------------------------------------------------------------------------
 
@@ -203,7 +215,7 @@ class ConvStage(Stage):
         return self._in_batches(self._run_trunk, _group_size(images), images)
 
     def _predict(self, features: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
-        size = MOST_AT_ONCE if self.network_.design.name == "cpm-lite" else MOST_AT_ONCE // 8
+        size = MOST_AT_ONCE // 8 if self.network_.design.is_published else MOST_AT_ONCE
         arrays = [features] if previous is None else [features, previous]
         return self._in_batches(self._run_head, size, *arrays)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import features, psi, taps
+from .image_features import ImageFeatures
 from .layout import Layout
 from .settings import ContextFeatures
 
@@ -31,17 +32,19 @@ class Descriptor:
     context : ContextFeatures
     stride : int
         Stride of the belief grid, in pixels.
+    images : ImageFeatures
     """
 
     layout: Layout
     context: ContextFeatures
     stride: int
+    images: ImageFeatures
 
     def taps(self, level: int) -> np.ndarray:
         """The descriptor of a level as a table of taps (F, 3), on maps in the order of :meth:`pack`."""
-        n_maps = len(features.CELLS) * features.N_CHANNELS
+        n_maps = self.images.n_maps
         n_previous = self.layout.n_previous
-        table = [features.image_taps(features.PATCHES[level], stride=self.stride)]
+        table = [self.images.taps(level, stride=self.stride)]
         if n_previous and self.context.patches:
             table.append(psi.patch_taps(n_previous, first_channel=n_maps))
             n_maps += n_previous
@@ -58,7 +61,7 @@ class Descriptor:
     def locate(self, shape: tuple[int, int]) -> tuple[list[np.ndarray], int, int]:
         """Positions of the taps of every level in the packed maps, their pitch, and the width of the border."""
         reach = self.reach()
-        n_bordered = len(features.CELLS) * features.N_CHANNELS
+        n_bordered = self.images.n_maps
         n_bordered += self.layout.n_previous * bool(self.context.patches)
         located = [taps.locate(self.taps(level), n_bordered, reach, shape) for level in range(self.layout.n_levels)]
         return [base for base, _ in located], located[0][1], reach

@@ -16,8 +16,9 @@ from .._utils.deprecation import moved_keywords, renamed_keyword
 from ..io.old_machines import CONTEXT, SAMPLING
 from ..stage import Stage
 from ..training.checkpoints import LevelCheckpoint
-from . import features, psi
+from . import psi
 from .descriptor import Descriptor, subject_batches
+from .image_features import ImageFeatures, get_features
 from .layout import MOST_LEVELS, Layout
 from .level import LevelTraining
 from .settings import CellSampling, ContextFeatures, check_ranges
@@ -36,6 +37,8 @@ class ForestStage(Stage):
     boosting : bool, default=True
         If False, a plain random forest of ``n_rounds * n_trees`` trees takes its place, without learning rate and l2;
         it needs deeper trees (``max_depth=20, min_samples_leaf=8``).
+    features : {"hand-made", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"}, default="hand-made"
+        Image features: gradients and colour, or the maps of a frozen backbone with weights trained on ImageNet.
     levels : int, optional
         Levels of the hierarchy, 1 to 3: parts, composites of parts (limbs, torso and head), the whole body. Each level
         has its own forest, and the next stage reads the beliefs of all of them. Default: as many as the skeleton has.
@@ -114,6 +117,7 @@ class ForestStage(Stage):
         l2: float = 5.0,
         learner: str = "histogram",
         boosting: bool = True,
+        features: str = "hand-made",
         levels: int | None = None,
         n_mixtures: int = 1,
         sampling: CellSampling = CellSampling(),  # noqa: B008 - immutable
@@ -133,6 +137,7 @@ class ForestStage(Stage):
         self.l2 = l2
         self.learner = learner
         self.boosting = boosting
+        self.features = features  # type: ignore[method-assign, assignment]
         self.levels = levels
         self.n_mixtures = n_mixtures
         self.sampling = sampling
@@ -147,7 +152,7 @@ class ForestStage(Stage):
     @property
     def feature_key(self) -> Hashable:
         """Forest stages with the same stride read the same image features."""
-        return "forest", self.stride, features.CELLS
+        return "forest", self.stride, self._image_features().key
 
     @property
     def n_composite_maps(self) -> int:
@@ -161,7 +166,7 @@ class ForestStage(Stage):
 
     def count_operations(self, images, previous=None) -> dict[str, float]:
         """{"node_visits": n}: comparisons on the paths to the leaves, in all cells of an image."""
-        codes = self.features(images)
+        codes = self.compute_features(images)
         self._check_previous_maps(previous)
         descriptor = self._descriptor()
         located, pitch, reach = descriptor.locate(codes.shape[2:])
@@ -208,11 +213,14 @@ class ForestStage(Stage):
         return Layout.of(self.skeleton_, self.levels, self.n_mixtures, self._n_previous)
 
     def _descriptor(self) -> Descriptor:
-        return Descriptor(self._layout(), self.context, self.stride)
+        return Descriptor(self._layout(), self.context, self.stride, self._image_features())
+
+    def _image_features(self) -> ImageFeatures:
+        return get_features(self.features)
 
     def _features(self, images: np.ndarray) -> np.ndarray:
         with kernel_threads(self.runtime.n_jobs):
-            return features.image_codes(images, stride=self.stride)
+            return self._image_features().codes(images, stride=self.stride)
 
     def _predict(self, features: np.ndarray, previous: np.ndarray | None) -> np.ndarray:
         self._check_previous_maps(previous)
@@ -264,7 +272,7 @@ class ForestStage(Stage):
         kept = LevelCheckpoint(self._checkpoint, self._fingerprint(seeds, n_levels), (images, previous, joints))
         forests = [unpack_forest(arrays, level) for level, arrays in enumerate(kept.levels)]
         with kernel_threads(self.runtime.n_jobs):
-            codes = features.image_codes(images, stride=self.stride) if len(forests) < n_levels else None
+            codes = self._image_features().codes(images, stride=self.stride) if len(forests) < n_levels else None
             for level in range(len(forests), n_levels):
                 fitted = training.fit(level, codes, previous, joints, np.random.RandomState(seeds[level]))
                 arrays = {f"{name}_{level}": array for name, array in pack_forest(fitted).items()}

@@ -62,7 +62,7 @@ class StagedPredictor:
         for stage in self._fitted_stages():
             key = stage.feature_key
             if key not in features:
-                features[key] = stage.features(images)
+                features[key] = stage.compute_features(images)
             previous = stage.predict(images, previous, features=features[key], composites=True)
             yield previous
 

@@ -36,7 +36,7 @@ def learned():
 
 
 def run(stages, images):
-    features, previous, staged = stages[0].features(images), None, []
+    features, previous, staged = stages[0].compute_features(images), None, []
     for stage in stages:
         previous = stage.predict(images, previous, features=features)
         staged.append(previous)

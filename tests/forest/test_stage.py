@@ -76,7 +76,7 @@ def test_same_seed_same_beliefs_on_any_number_of_threads(data, first):
 
 def test_features_are_shared_by_stages_of_one_stride(data, previous, first, second):
     assert first.feature_key == second.feature_key != clone(first).set_params(stride=8).feature_key
-    codes = first.features(data[0][:2])
+    codes = first.compute_features(data[0][:2])
     assert codes.shape == (2, 39, *GRID)
     assert codes.dtype == np.uint8
     for stage, before in ((first, None), (second, previous[:2])):

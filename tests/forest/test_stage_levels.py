@@ -102,7 +102,7 @@ def test_context_is_read_from_all_levels_of_the_stage_before(data, n_maps, foreg
 @pytest.mark.parametrize("channel", range(9))
 def test_every_map_but_the_backgrounds_gives_offsets_and_all_give_patches(data, previous, second, channel):
     """The codes of what a stage packs change with every map of all levels before."""
-    codes = second.features(data[0][:1])
+    codes = second.compute_features(data[0][:1])
     changed = previous[:1].copy()
     changed[0, channel] = np.roll(changed[0, channel], 1, axis=-1)
     whole, moved = (
@@ -141,7 +141,7 @@ def test_the_number_of_peaks_is_that_of_the_offsets(data, previous):
 
 
 def test_the_border_of_a_background_map_is_background(data, previous, second):
-    codes, reach = second.features(data[0][:1]), second._descriptor().reach()
+    codes, reach = second.compute_features(data[0][:1]), second._descriptor().reach()
     pitch = GRID[1] + 2 * reach
     size = (GRID[0] + 2 * reach) * pitch
     maps = second._descriptor().pack(codes, previous[:1], reach)[0][39 * size : 48 * size].reshape(9, -1, pitch)

@@ -97,7 +97,7 @@ def test_node_visits_are_those_of_the_descriptors(dots):
     for fitted, previous in ((first, None), (second, before)):
         descriptor = fitted._descriptor()
         bases, pitch, reach = descriptor.locate(shape)
-        maps = descriptor.pack(fitted.features(some), previous, reach)
+        maps = descriptor.pack(fitted.compute_features(some), previous, reach)
         visits = sum(
             slow_visits(forest, taps.gather(maps, base, pitch, cells))
             for forest, base in zip(fitted.forests_, bases, strict=True)

@@ -1,4 +1,4 @@
-"""Networks: the published nets A, B and C, and `cpm-lite`; their cost and receptive fields."""
+"""Networks: the published nets A, B and C, `cpm-lite` and `cpm-pretrained`; their cost and receptive fields."""
 
 from .facts import NetworkFacts, network_facts
 from .network import NETWORKS, Design, PoseNetwork, assemble, build_network, network_name

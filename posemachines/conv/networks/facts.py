@@ -87,7 +87,7 @@ def receptive_fields(network: PoseNetwork) -> tuple[int, ...]:
             probe.get_submodule(parent).register_module(own, average)
         elif isinstance(module, nn.Conv2d):
             probe.get_submodule(parent).register_module(own, _Mean(module))
-        elif isinstance(module, nn.ReLU | nn.LeakyReLU):
+        elif isinstance(module, nn.ReLU | nn.ReLU6 | nn.LeakyReLU):
             probe.get_submodule(parent).register_module(own, nn.Identity())
     width = 512
     while True:

@@ -1,4 +1,4 @@
-"""Networks of several stages, and the built-in designs: `cpm-lite` and the published nets A, B and C.
+"""Networks of several stages, and the built-in designs: `cpm-pretrained`, `cpm-lite` and the published nets A, B, C.
 
 A network has trunks (backbones), which compute features of the image, and heads, one per stage, which predict beliefs
 from the features of a trunk and the beliefs of the previous stage.
@@ -14,13 +14,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ...backbones import BACKBONES, STRIDES
 from ...io.old_machines import NETWORKS as OLD_NETWORK_NAMES
+from .hand_made import HandMadeTrunk
 from .lite import LiteHead, LiteTrunk, ScaledConv2d
+from .pretrained import PretrainedTrunk
 from .published import BranchTrunk, FirstBranchHead, FirstVggHead, LaterBranchHead, LaterVggHead, VggTrunk
 
 __all__ = [
     "NETWORKS",
     "OLD_NETWORK_NAMES",
+    "PUBLISHED",
     "Design",
     "PoseNetwork",
     "assemble",
@@ -29,7 +33,9 @@ __all__ = [
     "network_name",
 ]
 
-NETWORKS = ("cpm-lite", "cpm", "cpm-flic", "cpm-vgg")
+OWN = ("cpm-pretrained", "cpm-lite", "cpm-hand-made")  # with the heads of `cpm-lite`
+PUBLISHED = ("cpm", "cpm-flic", "cpm-vgg")
+NETWORKS = OWN + PUBLISHED
 CENTRE_SIGMA = 21.0 / 368  # of the Gaussian in the centre map, as a fraction of the crop's shorter side
 GAUSSIAN_STD = 0.01  # of the initial weights of the published nets
 
@@ -48,8 +54,8 @@ class Design(NamedTuple):
 
     Attributes
     ----------
-    name : {"cpm-lite", "cpm", "cpm-flic", "cpm-vgg"}
-        `cpm-lite`, net A, net B or net C.
+    name : {"cpm-pretrained", "cpm-lite", "cpm-hand-made", "cpm", "cpm-flic", "cpm-vgg"}
+        `cpm-lite` on a pretrained backbone, `cpm-lite`, the same on hand-made features, net A, net B or net C.
     caffe_compatible : bool
         Pooling and centre map of nets A and B as in Caffe, which shifts the beliefs; otherwise they are aligned with
         the belief grid.
@@ -57,33 +63,49 @@ class Design(NamedTuple):
         Whether later stages also read a map of the subject's centre.
     widths : tuple of int
         Size of `cpm-lite`: channels of the trunk at strides 4, 8 and 16 and its residual blocks at strides 8 and 16;
-        then channels and blocks of a later stage at strides 8 and 16.
+        then channels and blocks of a later stage at strides 8 and 16. `cpm-pretrained` has the same, after its
+        backbone.
+    backbone : str
+        Backbone of `cpm-pretrained`, a key of :data:`posemachines.backbones.BACKBONES`; "" for the other networks.
+    backbone_stride : int
+        Stride of the last maps of the backbone that are used; 0 for the other networks.
     """
 
     name: str = "cpm-lite"
     caffe_compatible: bool = False
     sees_centre: bool = False
     widths: tuple[int, ...] = (64, 96, 128, 2, 0, 96, 128, 2, 2)
+    backbone: str = ""
+    backbone_stride: int = 0
+
+    @property
+    def is_published(self) -> bool:
+        """Whether it is one of the published nets; the others are ours, and share the heads of `cpm-lite`."""
+        return self.name in PUBLISHED
 
     @property
     def stride(self) -> int:
         """Stride of the belief grid, in pixels."""
-        return 4 if self.name == "cpm-lite" else 8
+        return 8 if self.is_published else 4
 
     @property
     def maps_folded(self) -> int:
-        """Output channels per belief map of a stage's last layer; `cpm-lite` works on folded maps."""
-        return 4 if self.name == "cpm-lite" else 1
+        """Output channels per belief map of a stage's last layer; our own heads work on folded maps."""
+        return 1 if self.is_published else 4
 
     def trunk(self) -> nn.Module:
         """Build a trunk."""
+        if self.name == "cpm-pretrained":
+            return PretrainedTrunk(self.backbone, self.backbone_stride, *self.widths[1:5])
+        if self.name == "cpm-hand-made":
+            return HandMadeTrunk(*self.widths[1:5])
         if self.name == "cpm-lite":
             return LiteTrunk(*self.widths[:5])
         return VggTrunk() if self.name == "cpm-vgg" else BranchTrunk(self.caffe_compatible)
 
     def head(self, n_maps: int, uses_beliefs: bool) -> nn.Module:
         """Build the head of a stage."""
-        if self.name == "cpm-lite":
+        if not self.is_published:
             feature_width, (width, coarse, blocks, coarse_blocks) = self.widths[1], self.widths[5:]
             return LiteHead(n_maps, feature_width, width, coarse, blocks, coarse_blocks, uses_beliefs, self.sees_centre)
         if self.name == "cpm-vgg":
@@ -92,7 +114,7 @@ class Design(NamedTuple):
 
     def trunk_of(self, uses_beliefs: Sequence[bool]) -> tuple[int, ...]:
         """Index of each stage's trunk; in nets A and B, later stages have a trunk different from that of the first."""
-        if self.name in ("cpm-lite", "cpm-vgg"):
+        if self.name not in ("cpm", "cpm-flic"):
             return (0,) * len(uses_beliefs)
         kinds = list(dict.fromkeys(uses_beliefs))
         return tuple(kinds.index(uses) for uses in uses_beliefs)
@@ -162,7 +184,7 @@ class PoseNetwork(nn.Module):
         """Centre map (n, 1, h, w) of crops of `shape` = (H, W); None if no stage reads one."""
         if not self.design.sees_centre or not any(head.uses_beliefs for head in self.heads):
             return None
-        caffe_compatible = self.design.caffe_compatible and self.design.name != "cpm-lite"
+        caffe_compatible = self.design.caffe_compatible and self.design.is_published
         return centre_maps(
             n, shape, centres, stride=self.design.stride, caffe_compatible=caffe_compatible, device=device
         )
@@ -194,11 +216,30 @@ class PoseNetwork(nn.Module):
         return left
 
     def initialise(self, way: str) -> None:
-        """Initialise the weights of a published net: "he", or "gaussian" as published. `cpm-lite` is left unchanged."""
+        """Give the network its initial weights: those of its backbone, if it is pretrained, or random ones.
+
+        Parameters
+        ----------
+        way : {"he", "gaussian"}
+            Of a published net: He initialisation, or N(0, 0.01) as published. The other networks draw their random
+            weights when they are built.
+
+        Raises
+        ------
+        ImportError
+            If the package that carries the weights of the backbone is not installed.
+        """
         if way not in ("he", "gaussian"):
             raise ValueError(f"init must be 'he' or 'gaussian'; got {way!r}")
+        if self.design.is_published:
+            self._initialise_published(way)
+        for trunk in self.trunks:
+            if isinstance(trunk, PretrainedTrunk):
+                trunk.initialise()
+
+    def _initialise_published(self, way: str) -> None:
         for module in self.modules():
-            if isinstance(module, nn.Conv2d) and not isinstance(module, ScaledConv2d):
+            if isinstance(module, nn.Conv2d):
                 if way == "he":
                     nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 else:
@@ -207,8 +248,24 @@ class PoseNetwork(nn.Module):
                     nn.init.zeros_(module.bias)
         for head in self.heads:
             last = [module for module in head.modules() if isinstance(module, nn.Conv2d)][-1]
-            if way == "he" and not isinstance(last, ScaledConv2d):
+            if way == "he":
                 nn.init.normal_(last.weight, std=GAUSSIAN_STD)
+
+    def pretrained_weights(self) -> set[str]:
+        """Names of the weights that were trained on ImageNet."""
+        return {
+            f"trunks.{index}.backbone.{name}"
+            for index, trunk in enumerate(self.trunks)
+            if isinstance(trunk, PretrainedTrunk)
+            for name, _ in trunk.backbone.named_parameters()
+        }
+
+    def freeze_blocks(self, number: int) -> None:
+        """Freeze the stem and the first `number` blocks of pretrained backbones; 0 freezes nothing."""
+        for trunk in self.trunks:
+            if isinstance(trunk, PretrainedTrunk) and number:
+                for module in trunk.blocks(number):
+                    module.requires_grad_(False)
 
 
 def build_network(
@@ -218,17 +275,18 @@ def build_network(
 
     Parameters
     ----------
-    name : {"cpm-lite", "cpm", "cpm-flic", "cpm-vgg"}
-        `cpm-lite`, net A, net B or net C.
+    name : {"cpm-pretrained", "cpm-lite", "cpm-hand-made", "cpm", "cpm-flic", "cpm-vgg"}
+        `cpm-lite` on a pretrained backbone, `cpm-lite`, the same on hand-made features, net A, net B or net C. The weights are random also with a
+        pretrained backbone, until :meth:`PoseNetwork.initialise` is called.
     n_maps : int
         Number of belief maps, P + 1.
     n_stages : int
     caffe_compatible : bool, default=False
         Pooling and centre map of nets A and B as in Caffe.
     sees_centre : bool, optional
-        Whether later stages read a centre map. By default, all networks but `cpm-lite` do, as published.
+        Whether later stages read a centre map. By default, the published nets do.
     **widths
-        The `widths` of :class:`Design`.
+        The `widths`, `backbone` and `backbone_stride` of :class:`Design`.
 
     Returns
     -------
@@ -240,7 +298,9 @@ def build_network(
         If the name is unknown.
     """
     name = network_name(name)
-    design = Design(name, caffe_compatible, name != "cpm-lite" if sees_centre is None else sees_centre, **widths)
+    if name == "cpm-pretrained":
+        widths = {"backbone": BACKBONES[0], "backbone_stride": STRIDES[-1]} | widths
+    design = Design(name, caffe_compatible, name in PUBLISHED if sees_centre is None else sees_centre, **widths)
     return assemble(design, n_maps, [index > 0 for index in range(n_stages)])
 
 

@@ -19,8 +19,9 @@ def make_optimiser(network: PoseNetwork, settings, rate: float) -> torch.optim.O
     """Optimiser for the weights of a network that are not frozen.
 
     Weight decay applies to kernels only. With ``settings.published_rates``, biases learn twice as fast, and first and
-    later stages at the published ratio. Each parameter group stores its multiplier as ``"factor"``.
+    later stages at the published ratio; a pretrained backbone learns at ``settings.backbone_rate``. Each parameter group stores its multiplier as ``"factor"``.
     """
+    pretrained = network.pretrained_weights()
     groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
     for name, weight in network.named_parameters():
         if weight.requires_grad:
@@ -28,6 +29,8 @@ def make_optimiser(network: PoseNetwork, settings, rate: float) -> torch.optim.O
             factor = 1.0
             if settings.published_rates:
                 factor = (1.0 if kernel else BIAS_RATE) * network.design.published_rate(_is_later(network, name))
+            if name in pretrained:
+                factor *= settings.backbone_rate
             groups.setdefault((factor, kernel), []).append(weight)
     described = [
         {"params": weights, "factor": factor, "weight_decay": settings.weight_decay if kernel else 0.0}

@@ -120,6 +120,10 @@ class TrainingSettings:
         published loss.
     mask_unlabelled : bool, default=True
         Leave the maps of unlabelled joints out of the loss; otherwise their target is zero, as published.
+    frozen_blocks : int, default=3
+        Of a pretrained backbone, this many blocks and the stem keep their weights; 0 trains all of them.
+    backbone_rate : float, default=0.2
+        The other weights of a pretrained backbone learn at this multiple of the learning rate; 0 freezes them, too.
     accumulation_steps : int, default=1
         Split each batch into this many parts to save memory; the result is the same.
     n_workers : int, default=0
@@ -150,6 +154,8 @@ class TrainingSettings:
     sigma: float | None = None
     foreground_weight: float = 9.0
     mask_unlabelled: bool = True
+    frozen_blocks: int = 3
+    backbone_rate: float = 0.2
     accumulation_steps: int = 1
     n_workers: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -176,6 +182,10 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be positive; got {value}")
+        if not (isinstance(self.frozen_blocks, int) and self.frozen_blocks >= 0):
+            raise ValueError(f"frozen_blocks must be a number of blocks, or 0; got {self.frozen_blocks!r}")
+        if not self.backbone_rate >= 0:
+            raise ValueError(f"backbone_rate must be 0 or more; got {self.backbone_rate!r}")
         if not (isinstance(self.n_workers, int) and self.n_workers >= 0):
             raise ValueError(f"n_workers must be a number of threads, or 0; got {self.n_workers!r}")
         if not isinstance(self.augmentation, Augmentation):
@@ -199,4 +209,4 @@ def check_choice(name: str, value, known) -> None:
 
 
 def _kind(design) -> str:
-    return "lite" if design.stride == 4 else "published"
+    return "published" if design.is_published else "lite"
