@@ -49,7 +49,7 @@ class EncoderDecoderStage(ConvStage):
 
     def design(self) -> EncoderDecoderDesign:  # type: ignore[override]
         """The architecture, from which networks are built."""
-        if self.network != "cpm-lite":
+        if self.network not in ("cpm-pretrained", "cpm-lite"):  # the default, and what it was
             raise ValueError(f"an encoder-decoder has no other networks: leave network out; got {self.network!r}")
         return EncoderDecoderDesign()
 
@@ -73,6 +73,8 @@ class EncoderDecoderDesign(NamedTuple):
     widths: tuple[int, int, int, int] = (64, 96, 160, 256)
     blocks: tuple[int, int, int] = (4, 3, 2)
     decoder: tuple[int, int, int] = (128, 96, 64)
+
+    is_published = False
 
     @property
     def stride(self) -> int:

@@ -27,7 +27,9 @@ def test_from_labels_to_a_report(labels, tmp_path):
     data = load_dataset(labels / "labels.json", images=labels / "photos")
     train, test = data.split(test=0.2, random_state=0)
     assert (len(train), len(test)) == (32, 8)
-    machine = ConvPoseMachine(n_stages=2, epochs=2, device="auto", crop_size=64, random_state=0).fit(train)
+    machine = ConvPoseMachine(
+        n_stages=2, epochs=2, device="auto", crop_size=64, random_state=0, network="cpm-lite"
+    ).fit(train)
     score = machine.score(test)
     assert 0 <= score <= 100
     assert "PCK@0.2 of left shoulder to right hip" in str(score)
@@ -40,7 +42,7 @@ def test_from_labels_to_a_report(labels, tmp_path):
         assert (np.asarray(drawn) != np.asarray(photo)).any()
     machines = {
         "forest": PoseMachine(n_stages=2, n_rounds=2, crop_size=64, random_state=0),
-        "net": ConvPoseMachine(n_stages=2, epochs=1, crop_size=64, random_state=0),
+        "net": ConvPoseMachine(n_stages=2, epochs=1, crop_size=64, random_state=0, network="cpm-lite"),
     }
     report = compare(machines, train, test)
     report.to_html(tmp_path / "report.html")
@@ -85,7 +87,7 @@ def test_grid_search_over_rounds_and_epochs():
     crops = make_synthetic(8, random_state=1).crops(32)
     for machine, grid in (
         (PoseMachine(n_stages=1, n_rounds=5, skeleton="lsp", random_state=0), {"n_rounds": [1, 2]}),
-        (ConvPoseMachine(n_stages=1, skeleton="lsp", random_state=0), {"epochs": [1, 2]}),
+        (ConvPoseMachine(n_stages=1, skeleton="lsp", random_state=0, network="cpm-lite"), {"epochs": [1, 2]}),
     ):
         search = GridSearchCV(machine, grid, cv=2, error_score="raise").fit(crops.X, crops.y)
         assert {*search.best_params_} == {*grid}
@@ -99,8 +101,11 @@ def test_flat_keywords_and_expert_objects_do_not_contradict_each_other():
     for machine, message in (
         (PoseMachine(n_rounds=5, stage=ForestStage(), skeleton="lsp"), "n_rounds and stage="),
         (PoseMachine(n_augmented=1, training=StackedTraining(), skeleton="lsp"), "n_augmented and training="),
-        (ConvPoseMachine(network="cpm", stage=ConvStage(), skeleton="lsp"), "network and stage="),
-        (ConvPoseMachine(epochs=5, training=JointTraining(), skeleton="lsp"), "epochs and the strategy"),
+        (ConvPoseMachine(network="cpm", stage=ConvStage(network="cpm-lite"), skeleton="lsp"), "network and stage="),
+        (
+            ConvPoseMachine(epochs=5, training=JointTraining(), skeleton="lsp", network="cpm-lite"),
+            "epochs and the strategy",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             machine.fit(X, y)

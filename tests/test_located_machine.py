@@ -148,9 +148,9 @@ def test_groups_are_not_divided_between_locators(people):
 
 
 def test_coarse_machines_are_cheaper():
-    net = ConvPoseMachine(3, epochs=40)
+    net = ConvPoseMachine(3, epochs=40, network="cpm-lite")
     assert net.coarse(100).epochs == 6
-    assert ConvPoseMachine().coarse(100).epochs == 15  # of 100 passes over 100 subjects
+    assert ConvPoseMachine(network="cpm-lite").coarse(100).epochs == 15  # of 100 passes over 100 subjects
     assert net.epochs == 40
     assert PoseMachine(3).coarse(100).n_stages == 1
     assert len(SequentialMachine([ForestStage(), ForestStage()]).coarse(100).stages) == 1

@@ -35,16 +35,16 @@ GREEDY = StackedTraining(net=NET)
 def machines(skeleton):
     return {
         "pm": PoseMachine(2, stage=FOREST, skeleton=skeleton, random_state=0),
-        "cpm": ConvPoseMachine(2, epochs=2, device="cpu", skeleton=skeleton, random_state=0),
-        "cpm, greedy": ConvPoseMachine(2, training=GREEDY, skeleton=skeleton, random_state=0),
+        "cpm": ConvPoseMachine(2, epochs=2, device="cpu", skeleton=skeleton, random_state=0, network="cpm-lite"),
+        "cpm, greedy": ConvPoseMachine(2, training=GREEDY, skeleton=skeleton, random_state=0, network="cpm-lite"),
         "forest, then conv": SequentialMachine(
-            [FOREST, ConvStage()], training=GREEDY, skeleton=skeleton, random_state=0
+            [FOREST, ConvStage(network="cpm-lite")], training=GREEDY, skeleton=skeleton, random_state=0
         ),
         "conv, then forest": SequentialMachine(
-            [ConvStage(), FOREST], training=GREEDY, skeleton=skeleton, random_state=0
+            [ConvStage(network="cpm-lite"), FOREST], training=GREEDY, skeleton=skeleton, random_state=0
         ),
         "third party in the middle": SequentialMachine(
-            [FOREST, ColourStage(), ConvStage()], training=GREEDY, skeleton=skeleton
+            [FOREST, ColourStage(), ConvStage(network="cpm-lite")], training=GREEDY, skeleton=skeleton
         ),
     }
 

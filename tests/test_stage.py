@@ -192,9 +192,9 @@ def test_objects_in_the_state_are_refused(dots):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ConvStage(clip=1.0), r"use JointTraining\(max_grad_norm=...\)"),
-        (lambda: ConvStage(scale=(0.9, 1.1)), r"Augmentation\(scale_jitter=...\)"),
-        (lambda: ConvStage(device="cpu"), r"use ConvPoseMachine\(device=...\)"),
+        (lambda: ConvStage(clip=1.0, network="cpm-lite"), r"use JointTraining\(max_grad_norm=...\)"),
+        (lambda: ConvStage(scale=(0.9, 1.1), network="cpm-lite"), r"Augmentation\(scale_jitter=...\)"),
+        (lambda: ConvStage(device="cpu", network="cpm-lite"), r"use ConvPoseMachine\(device=...\)"),
         (lambda: ForestStage(cells_per_person=3), r"use sampling=CellSampling\(cells_per_subject=...\)"),
         (lambda: ForestStage(context_patches=False), r"use context=ContextFeatures\(patches=...\)"),
         (lambda: ForestStage(n_jobs=2), r"use PoseMachine\(n_jobs=...\)"),

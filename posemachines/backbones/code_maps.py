@@ -41,7 +41,8 @@ class CodeMaps:
     def __init__(self, name: str) -> None:
         backbone = EfficientNetLite(name, LAST_STRIDE)
         load_weights(backbone)
-        self.backbone = backbone.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        self.backbone = backbone.eval().requires_grad_(False)
+        self.backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.strides, self.widths, self.n_maps = backbone.strides, backbone.widths, sum(backbone.widths)
         self.moments = load_moments(backbone)
 

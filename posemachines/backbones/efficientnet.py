@@ -125,7 +125,7 @@ class EfficientNetLite(nn.Module):
         list of tensors of shape (N, C, ceil(H / s), ceil(W / s))
         """
         maps = self.stem(images * 2 + 1 / 128)  # (pixel - 127) / 128
-        found = []
+        found: list[torch.Tensor] = []
         for number, block in enumerate(self.blocks, 1):
             maps = block(maps)
             if number in self.ends:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,11 +37,12 @@ def load_weights(backbone: EfficientNetLite) -> None:
         If its file is not the expected one.
     """
     theirs = _read(backbone.name)
-    pairs = [("_conv_stem", "_bn0", backbone.stem)]
+    pairs: list[tuple[str, str, Any]] = [("_conv_stem", "_bn0", backbone.stem)]
+    block: Any
     for number, block in enumerate(backbone.blocks):
         prefix = f"_blocks.{number}."
         expands = isinstance(block.expand, torch.nn.Sequential)
-        layers = [("_expand_conv", "_bn0", block.expand)] if expands else []
+        layers: list[tuple[str, str, Any]] = [("_expand_conv", "_bn0", block.expand)] if expands else []
         layers += [("_depthwise_conv", "_bn1", block.depthwise), ("_project_conv", "_bn2", block.project)]
         pairs += [(prefix + conv, prefix + norm, layer) for conv, norm, layer in layers]
     with torch.no_grad():
@@ -64,7 +66,7 @@ def load_moments(backbone: EfficientNetLite) -> list[tuple[torch.Tensor, torch.T
     """
     theirs = _read(backbone.name)
     mean = variance = torch.zeros(())
-    found = []
+    found: list[tuple[torch.Tensor, torch.Tensor]] = []
     for number, block in enumerate(backbone.blocks):
         gain, shift = (theirs[f"_blocks.{number}._bn2.{name}"] for name in ("weight", "bias"))
         mean, variance = (mean + shift, variance + gain**2) if block.adds else (shift, gain**2)

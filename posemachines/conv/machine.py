@@ -24,7 +24,8 @@ from .training import Augmentation, JointTraining, get_strategy, resolve_epochs
 __all__ = ["ConvPoseMachine"]
 
 PUBLISHED_SKELETONS = {15: "cpm", 10: "flic"}  # by number of maps
-_OF_THE_TRAINING = ("epochs", "batch_size", "learning_rate", "augmentation")
+_OF_THE_TRAINING = ("epochs", "batch_size", "learning_rate", "augmentation", "frozen_blocks", "backbone_rate")
+_OF_THE_STAGE = ("network", "backbone")
 _OF_THE_RUN = ("checkpoint", "log_dir")
 COARSE_SHARE = 0.15  # of the passes, for a machine that locates subjects
 
@@ -36,8 +37,11 @@ class ConvPoseMachine(RepeatedStageMachine):
     ----------
     n_stages : int, default=3
         Number of stages T.
-    network : {"cpm-lite", "cpm", "cpm-flic", "cpm-vgg"}, default="cpm-lite"
-        See :class:`ConvStage <posemachines.ConvStage>`.
+    network : {"cpm-pretrained", "cpm-lite", "cpm-hand-made", "cpm", "cpm-flic", "cpm-vgg"}, default="cpm-pretrained"
+        `cpm-pretrained` starts from a backbone that was trained on ImageNet, `cpm-lite` from nothing; see
+        :class:`ConvStage <posemachines.ConvStage>`.
+    backbone : {"efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"}, default="efficientnet-lite0"
+        Of `cpm-pretrained`.
     epochs : int or "auto", default="auto"
         Passes over the training subjects. "auto" stands for 16,000 crops in all, at least 11 and at most 100 passes.
     batch_size : int, default=16
@@ -46,6 +50,10 @@ class ConvPoseMachine(RepeatedStageMachine):
         Largest learning rate; depends on network and optimiser by default.
     augmentation : Augmentation, optional
         Random changes of the training crops.
+    frozen_blocks : int, default=3
+        Blocks of the pretrained backbone that keep their weights, besides the stem; 0 trains all of them.
+    backbone_rate : float, default=0.2
+        Learning rate of its other blocks, as a multiple of that of the rest of the network; 0 freezes them, too.
     training : str or strategy, default="joint"
         "joint", "stagewise", "stagewise+joint" or "joint-without-supervision", with the settings above; or, for
         experts, a strategy that carries its own settings: :class:`JointTraining <posemachines.JointTraining>`,
@@ -94,11 +102,14 @@ class ConvPoseMachine(RepeatedStageMachine):
         self,
         n_stages: int = 3,
         *,
-        network: str = "cpm-lite",
+        network: str = "cpm-pretrained",
+        backbone: str = "efficientnet-lite0",
         epochs: int | str = "auto",
         batch_size: int = 16,
         learning_rate: float | None = None,
         augmentation: Augmentation | None = None,
+        frozen_blocks: int = 3,
+        backbone_rate: float = 0.2,
         training="joint",
         stage: ConvStage | None = None,
         device: str = "auto",
@@ -117,10 +128,13 @@ class ConvPoseMachine(RepeatedStageMachine):
     ) -> None:
         self.n_stages = n_stages
         self.network = network
+        self.backbone = backbone
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.augmentation = augmentation
+        self.frozen_blocks = frozen_blocks
+        self.backbone_rate = backbone_rate
         self.training = training
         self.stage = stage
         self.device = device
@@ -138,11 +152,11 @@ class ConvPoseMachine(RepeatedStageMachine):
         self.verbose = verbose
 
     def _default_stage(self) -> ConvStage:
-        return ConvStage(network=self.network)
+        return ConvStage(network=self.network, backbone=self.backbone)
 
     def _make_stages(self):
-        if self.stage is not None and self._changed("network"):
-            raise ValueError("network and stage= are both given; set network on the stage")
+        if self.stage is not None and (changed := ", ".join(self._changed(*_OF_THE_STAGE))):
+            raise ValueError(f"{changed} and stage= are both given; set {changed} on the stage")
         return super()._make_stages()
 
     def make_training(self):

@@ -40,10 +40,12 @@ class ConvStage(Stage):
 
     Parameters
     ----------
-    network : {"cpm-pretrained", "cpm-lite", "cpm", "cpm-flic", "cpm-vgg"}, default="cpm-lite"
-        `cpm-pretrained`: a backbone with weights trained on ImageNet, and the heads of `cpm-lite`. `cpm-lite`: beliefs at stride 4, small enough to train on a CPU. "cpm": net A of the paper. "cpm-flic": net B,
-        the same for nine parts and four stages. "cpm-vgg": net C, whose backbone is that of VGG-19. The published
-        networks have beliefs at stride 8 and take crops of 368 px.
+    network : {"cpm-pretrained", "cpm-lite", "cpm-hand-made", "cpm", "cpm-flic", "cpm-vgg"}, default="cpm-pretrained"
+        `cpm-pretrained`: a backbone with weights trained on ImageNet, and the heads of `cpm-lite`. `cpm-lite`: starts
+        from nothing, and is small enough to train on a CPU. `cpm-hand-made`: the same on the image features of the
+        forests. These three have beliefs at stride 4. "cpm": net A of the paper. "cpm-flic": net B, the same for nine
+        parts and four stages. "cpm-vgg": net C, whose backbone is that of VGG-19. The published networks have beliefs
+        at stride 8 and take crops of 368 px.
     caffe_compatible : bool, default=False
         Pooling and centre map of nets A and B as in Caffe, for published weights; otherwise nothing is shifted
         relative to the belief grid.
@@ -54,10 +56,11 @@ class ConvStage(Stage):
     backbone_stride : {8, 16, 32}, default=32
         Stride of the last maps of that backbone that are used; the blocks after them are left out.
     stem_width, feature_width, coarse_width : int
-        Channels of the backbone of `cpm-lite` at stride 4, 8 and 16. `feature_width` is a multiple of 4.
+        Channels of the backbone of `cpm-lite` at stride 4, 8 and 16. `feature_width` is a multiple of 4. The other two
+        own networks have no such stem, but the same layers after their features.
     n_blocks, n_coarse_blocks : int
-        Residual blocks of that backbone at stride 8 and 16. The defaults, two and none, give the first stage a
-        receptive field of 80 px and leave wider context to the later stages.
+        Residual blocks of these layers at stride 8 and 16. For `cpm-lite`, the defaults, two and none, give the first
+        stage a receptive field of 80 px and leave wider context to the later stages.
     stage_width, stage_coarse_width : int
         Channels of later heads at stride 8 and 16.
     n_stage_blocks, n_stage_coarse_blocks : int
@@ -106,7 +109,7 @@ class ConvStage(Stage):
     def __init__(
         self,
         *,
-        network: str = "cpm-lite",
+        network: str = "cpm-pretrained",
         caffe_compatible: bool = False,
         centre_map: bool | None = None,
         backbone: str = "efficientnet-lite0",

@@ -34,14 +34,14 @@ def forests(**changes):
 
 
 def net(**changes):
-    stage = ConvStage(feature_width=8, stem_width=8)
+    stage = ConvStage(feature_width=8, stem_width=8, network="cpm-lite")
     settings = {"epochs": 1, "device": "cpu", "n_jobs": 1, "skeleton": SKELETON, "random_state": 0}
     return ConvPoseMachine(2, stage=stage, **settings | changes)
 
 
 def hybrid():
     training = StackedTraining(net=JointTraining(epochs=1))
-    stages = [ForestStage(n_rounds=2, max_depth=2), ConvStage(feature_width=8, stem_width=8)]
+    stages = [ForestStage(n_rounds=2, max_depth=2), ConvStage(feature_width=8, stem_width=8, network="cpm-lite")]
     return SequentialMachine(stages, training=training, device="cpu", n_jobs=1, skeleton=SKELETON, random_state=0)
 
 

@@ -19,7 +19,9 @@ def forest(**changes):
 
 
 def net(**changes):
-    stage = ConvStage(stem_width=8, feature_width=8, coarse_width=8, stage_width=8, stage_coarse_width=8)
+    stage = ConvStage(
+        stem_width=8, feature_width=8, coarse_width=8, stage_width=8, stage_coarse_width=8, network="cpm-lite"
+    )
     settings = {"n_stages": 2, "stage": stage, "epochs": 1, "device": "cpu", "n_jobs": 1, "random_state": 0}
     return ConvPoseMachine(**settings | changes)
 

@@ -12,6 +12,7 @@ from posemachines.stage import Runtime
 
 DOTS = Skeleton("dots", ("left", "right", "middle"), pairs=(("right", "left"),))
 NETWORK = {
+    "network": "cpm-lite",
     "stem_width": 8, "feature_width": 16, "coarse_width": 16, "n_blocks": 1, "n_coarse_blocks": 1,
     "stage_width": 16, "stage_coarse_width": 16, "n_stage_blocks": 1, "n_stage_coarse_blocks": 1, "random_state": 0,
 }  # fmt: skip
@@ -48,7 +49,7 @@ def tiny_runtime(**settings):
 
 def split(settings, strategy=JointTraining):
     """Stage, strategy and runtime of flat settings."""
-    network = set(ConvStage().get_params())
+    network = set(ConvStage(network="cpm-lite").get_params())
     network, training, runtime = _sort(settings, network, _names(strategy) | _names(Augmentation), _names(Runtime))
     return tiny_stage(**network), tiny_training(strategy, **training), tiny_runtime(**runtime)
 
@@ -68,7 +69,12 @@ def train(n_stages, images, joints, skeleton=DOTS, *, strategy=JointTraining, ot
 
 def tiny_machine(n_stages=2, *, training="joint", **settings):
     """A machine of tiny stages: parameters of the stage and keywords of the machine, or a strategy with its own."""
-    machine = set(ConvPoseMachine().get_params(deep=False)) - {"n_stages", "training", "stage", "network"}
-    network, own = _sort(settings, set(ConvStage().get_params()) - machine, machine)
+    machine = set(ConvPoseMachine(network="cpm-lite").get_params(deep=False)) - {
+        "n_stages",
+        "training",
+        "stage",
+        "network",
+    }
+    network, own = _sort(settings, set(ConvStage(network="cpm-lite").get_params()) - machine, machine)
     own = {"skeleton": DOTS, "random_state": 0} | RUNTIME | (TRAINING if isinstance(training, str) else {}) | own
     return ConvPoseMachine(n_stages, stage=tiny_stage(**network), training=training, **own)

@@ -209,11 +209,19 @@ class Echo(Stage):
 @pytest.mark.parametrize(
     ("stages", "settings", "message"),
     [
-        ([ConvStage(), Echo()], {}, "stage 2 is a Echo, but joint training needs ConvStages"),
-        ([ConvStage(), ConvStage(stage_width=32)], {}, "stage 2 has network .*32.* but stage 1 has"),
-        ([ConvStage(), ConvStage(init="gaussian")], {}, "stage 2 has init 'gaussian' but stage 1 has 'he'"),
+        ([ConvStage(network="cpm-lite"), Echo()], {}, "stage 2 is a Echo, but joint training needs ConvStages"),
+        (
+            [ConvStage(network="cpm-lite"), ConvStage(stage_width=32, network="cpm-lite")],
+            {},
+            "stage 2 has network .*32.* but stage 1 has",
+        ),
+        (
+            [ConvStage(network="cpm-lite"), ConvStage(init="gaussian", network="cpm-lite")],
+            {},
+            "stage 2 has init 'gaussian' but stage 1 has 'he'",
+        ),
         ([], {}, "stages is empty"),
-        ([ConvStage()], {"supervision": "first"}, "supervision must be 'all' or 'last'"),
+        ([ConvStage(network="cpm-lite")], {"supervision": "first"}, "supervision must be 'all' or 'last'"),
     ],
 )
 def test_stages_that_cannot_be_trained_together(dots, stages, settings, message):

@@ -49,7 +49,7 @@ def dataset():
     ],
 )
 def test_keywords_become_settings_of_the_strategy(name, expected):
-    assert ConvPoseMachine(training=name).make_training() == expected
+    assert ConvPoseMachine(training=name, network="cpm-lite").make_training() == expected
     settings = {
         "epochs": 7, "batch_size": 4, "learning_rate": 0.5, "augmentation": Augmentation(rotation=3.0),
         "checkpoint": "half.pt", "log_dir": "log",
@@ -62,9 +62,9 @@ def test_keywords_become_settings_of_the_strategy(name, expected):
 
 def test_a_strategy_is_used_as_given():
     training = JointTraining(epochs=3, batch_size=2)
-    assert ConvPoseMachine(training=training).make_training() is training
+    assert ConvPoseMachine(training=training, network="cpm-lite").make_training() is training
     own = OwnStrategy()
-    assert ConvPoseMachine(training=own).make_training() is own
+    assert ConvPoseMachine(training=own, network="cpm-lite").make_training() is own
 
 
 @pytest.mark.parametrize("training", [JointTraining(epochs=3), StackedTraining(), OwnStrategy()])
@@ -81,7 +81,7 @@ def test_a_keyword_next_to_a_strategy_is_refused(dots, training, keyword):
 
 def test_files_that_a_strategy_cannot_write_are_refused():
     with pytest.raises(ValueError, match="checkpoint, log_dir and the strategy"):
-        ConvPoseMachine(training=OwnStrategy(), checkpoint="half.pt", log_dir="log").make_training()
+        ConvPoseMachine(training=OwnStrategy(), checkpoint="half.pt", log_dir="log", network="cpm-lite").make_training()
 
 
 def test_network_and_stage_are_not_both_given(dots):
@@ -123,7 +123,9 @@ def test_a_grid_search_over_strategies(dots):
 
 
 def test_parameters_survive_a_clone():
-    machine = ConvPoseMachine(2, epochs=4, augmentation=Augmentation(rotation=1.0), stage=ConvStage(n_blocks=3))
+    machine = ConvPoseMachine(
+        2, epochs=4, augmentation=Augmentation(rotation=1.0), stage=ConvStage(n_blocks=3, network="cpm-lite")
+    )
     copied = clone(machine)
     assert copied.get_params(deep=False).keys() == machine.get_params(deep=False).keys()
     assert copied.get_params()["stage__n_blocks"] == 3

@@ -275,7 +275,7 @@ def test_beliefs_may_be_negative_and_features_may_not(network):
 
 def test_an_unknown_network_is_rejected():
     with pytest.raises(
-        ValueError, match="network must be one of 'cpm-pretrained', 'cpm-lite', .*, 'cpm-vgg'; got 'resnet'"
+        ValueError, match=r"network must be one of 'cpm-pretrained', 'cpm-lite', .*, 'cpm-vgg'; got 'resnet'"
     ):
         build_network("resnet", n_maps=3, n_stages=2)
 

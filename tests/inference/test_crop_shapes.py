@@ -61,7 +61,9 @@ def test_datasets_are_cut_in_any_shape():
     "machine",
     [
         PoseMachine(2, stage=ForestStage(n_rounds=3, min_samples_leaf=3), crop_size=(32, 64), random_state=0, n_jobs=1),
-        ConvPoseMachine(2, epochs=2, batch_size=4, crop_size=(32, 64), random_state=0, device="cpu", n_jobs=1),
+        ConvPoseMachine(
+            2, epochs=2, batch_size=4, crop_size=(32, 64), random_state=0, device="cpu", n_jobs=1, network="cpm-lite"
+        ),
     ],
     ids=["forest", "net"],
 )

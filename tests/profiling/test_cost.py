@@ -121,7 +121,9 @@ def test_operations_of_augmented_views_add_up(dots):
 
 def test_multiply_adds_of_a_machine_are_those_of_its_network(dots):
     images, joints, _ = dots
-    machine = ConvPoseMachine(2, epochs=1, device="cpu", skeleton=SKELETON).fit(images[:8], joints[:8])
+    machine = ConvPoseMachine(2, epochs=1, device="cpu", skeleton=SKELETON, network="cpm-lite").fit(
+        images[:8], joints[:8]
+    )
     facts = network_facts(machine.as_network(), images.shape[1:3])
     assert machine.count_operations(images[:2]) == {"multiply_adds": facts.multiply_adds}
 

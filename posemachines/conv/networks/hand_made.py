@@ -110,9 +110,6 @@ def _normalise(histograms: torch.Tensor, step: int) -> torch.Tensor:
     """Divide each histogram by the norm of the block of 3 x 3 cells around it, and clip."""
     energy = functional.pad(histograms.square().sum(1, keepdim=True), (step,) * 4, mode="replicate")
     height, width = histograms.shape[-2:]
-    total = sum(
-        energy[..., row * step : row * step + height, column * step : column * step + width]
-        for row in range(3)
-        for column in range(3)
-    )
+    places = [(row * step, column * step) for row in range(3) for column in range(3)]
+    total = torch.cat([energy[..., i : i + height, j : j + width] for i, j in places], 1).sum(1, keepdim=True)
     return (histograms / (total + NOISE**2).sqrt()).clamp(max=CLIP)

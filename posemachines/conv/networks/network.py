@@ -276,8 +276,8 @@ def build_network(
     Parameters
     ----------
     name : {"cpm-pretrained", "cpm-lite", "cpm-hand-made", "cpm", "cpm-flic", "cpm-vgg"}
-        `cpm-lite` on a pretrained backbone, `cpm-lite`, the same on hand-made features, net A, net B or net C. The weights are random also with a
-        pretrained backbone, until :meth:`PoseNetwork.initialise` is called.
+        `cpm-lite` on a pretrained backbone, `cpm-lite`, the same on hand-made features, net A, net B or net C. The
+        weights are random also with a pretrained backbone, until :meth:`PoseNetwork.initialise` is called.
     n_maps : int
         Number of belief maps, P + 1.
     n_stages : int

@@ -19,7 +19,8 @@ def make_optimiser(network: PoseNetwork, settings, rate: float) -> torch.optim.O
     """Optimiser for the weights of a network that are not frozen.
 
     Weight decay applies to kernels only. With ``settings.published_rates``, biases learn twice as fast, and first and
-    later stages at the published ratio; a pretrained backbone learns at ``settings.backbone_rate``. Each parameter group stores its multiplier as ``"factor"``.
+    later stages at the published ratio; a pretrained backbone learns at ``settings.backbone_rate``. Each parameter
+    group stores its multiplier as ``"factor"``.
     """
     pretrained = network.pretrained_weights()
     groups: dict[tuple[float, bool], list[torch.nn.Parameter]] = {}
