@@ -26,7 +26,7 @@ from posemachines.comparison.machines import installed
 
 SCRIPTS = (
     "compare_pm_cpm", "sample_efficiency", "context", "robustness", "cost", "training_strategies", "stages",
-    "receptive_field", "gradient_flow",
+    "receptive_field", "gradient_flow", "features_or_context",
 )  # fmt: skip
 OF_COMPARISON = [
     "--dataset",

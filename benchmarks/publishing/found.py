@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from benchmarks.publishing import found_answers, found_claims, found_inside, results_file
+from benchmarks.publishing import found_answers, found_claims, found_features, found_inside, results_file
 from benchmarks.publishing.found_words import Finding, Rows
 
 __all__ = ["PAGES", "Page", "sentence", "summary", "table"]
@@ -28,6 +28,8 @@ class Page(NamedTuple):
         Result -> Finding.
     table : callable
         Result -> headings and rows.
+    plot : str
+        Alternative text of its plot, for plots that the page shows only once there is a result.
     """
 
     script: str
@@ -35,6 +37,7 @@ class Page(NamedTuple):
     paper: str
     find: Callable[[dict], Finding]
     table: Callable[[dict], Rows]
+    plot: str = ""
 
 
 PAGES = {
@@ -67,13 +70,18 @@ PAGES = {
         "studies/sample_efficiency", "How many labelled subjects are needed?", "-",
         found_answers.samples, found_answers.samples_table,
     ),
+    "features_or_context": Page(
+        "studies/features_or_context", "Learned features or convolutional stages?", "-",
+        found_features.features, found_features.features_table,
+        plot="Accuracy of four machines over the number of training people; below, the effects of both changes",
+    ),
     "cost": Page("studies/cost", "Accuracy-cost trade-off", "-", found_answers.cost, found_answers.cost_table),
     "robustness": Page(
         "studies/robustness", "Robustness to disturbances", "-",
         found_answers.robustness, found_answers.robustness_table,
     ),
 }  # fmt: skip
-"""By result file: six claims of "Convolutional Pose Machines", then three open questions."""
+"""By result file: six claims of "Convolutional Pose Machines", then four open questions."""
 
 
 def _result(name: str) -> dict | None:

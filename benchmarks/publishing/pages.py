@@ -134,8 +134,9 @@ def _false_verdicts() -> list[str]:
 def _findings() -> dict[str, list[str]]:
     """The summary, and the finding, the table and the command of every study."""
     parts = {"found_summary": [tables.list_table(*found.summary())]}
-    for name in found.PAGES:
+    for name, page in found.PAGES.items():
         parts[f"found_{name}"], known = [found.sentence(name)], found.table(name)
         if known is not None:
             parts[f"found_{name}"] += [tables.list_table(*known), _command(results_file.read(name))]
+            parts[f"found_{name}"] += [f".. image:: images/{name}.png\n   :alt: {page.plot}"] if page.plot else []
     return parts

@@ -210,7 +210,9 @@ def compare_context(machine: PoseMachine, image: np.ndarray, options: argparse.N
     """Context features of the second stage for all cells of one image, packed for the trees."""
     first, second = machine.stages_[:2]
     descriptor = second._descriptor()
-    pack = partial(descriptor.pack, first.compute_features(image), first.predict(image, composites=True), descriptor.reach())
+    pack = partial(
+        descriptor.pack, first.compute_features(image), first.predict(image, composites=True), descriptor.reach()
+    )
     works = {"ours": pack, "numpy twins": numpy_twins()(pack)}
     assert np.array_equal(*(work() for work in works.values())), "the kernels and their twins differ"
     return entry("psi", "psi", take_turns(works, options, warm_up=True), difference=0.0)

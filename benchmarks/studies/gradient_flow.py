@@ -64,7 +64,7 @@ def _stage(net: str, quick: bool) -> ConvStage:
     if net == "cvpr":
         return ConvStage(network="cpm", init="gaussian")
     narrow = {"stem_width": 16, "feature_width": 16, "stage_width": 16, "stage_coarse_width": 16}
-    return ConvStage(**narrow if quick else {})
+    return ConvStage(network="cpm-lite", **narrow if quick else {})
 
 
 def in_order(net: str, layers: list[dict]) -> list[tuple[int, dict]]:

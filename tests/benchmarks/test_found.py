@@ -32,7 +32,7 @@ def test_the_summary_has_one_row_per_study(tmp_path, monkeypatch):
     heads, rows = found.summary()
     assert [row[0] for row in rows] == [page.claim for page in found.PAGES.values()]
     assert all(len(row) == len(heads) for row in rows)
-    assert [row[1] for row in rows[6:]] == ["-"] * 3
+    assert [row[1] for row in rows[6:]] == ["-"] * 4
     assert max(len(cell) for row in rows for cell in row) < 200, "short enough for a cell"
     verdicts = {found_words.HELD, found_words.IN_PART, found_words.NOT_HELD}
     assert {row[3] for row in rows[:6]} <= verdicts | {"-"}

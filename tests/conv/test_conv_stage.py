@@ -169,7 +169,7 @@ def test_bfloat16_predicts_nearly_the_same(joint, dots):
         ({"device": "abacus"}, "device must be 'auto'"),
         ({"precision": "float8"}, "precision must be 'auto'"),
         ({"precision": "float16"}, "needs a CUDA device"),
-        ({"network": "resnet"}, "network must be one of 'cpm-lite'"),
+        ({"network": "resnet"}, "network must be one of 'cpm-pretrained', 'cpm-lite'"),
         ({"optimiser": "adam"}, "optimiser must be"),
         ({"schedule": "linear"}, "schedule must be"),
         ({"init": "zero"}, "init must be"),

@@ -307,7 +307,11 @@ def test_multiply_adds_are_those_of_the_convolutions(name):
             module.register_forward_hook(count)
     hollow(torch.empty(1, 3, 48, 64, device="meta"))
     whole, of_heads = sum(counted.values()), counted[True]
-    assert multiply_adds(hollow, (48, 64)) == whole
+    found = multiply_adds(hollow, (48, 64))
+    if name in ("cpm-pretrained", "cpm-hand-made"):  # interpolation and conversion of colours are matrix products
+        assert 0.97 * found <= whole < found
+    else:
+        assert found == whole
     assert multiply_adds(hollow, (48, 64), trunks=False) == of_heads
 
 

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
+from .hand_made import N_MAPS, STRIDE, HandMadeMaps
 from .network import PoseNetwork
 
 __all__ = ["NetworkFacts", "multiply_adds", "network_facts", "receptive_fields"]
@@ -85,6 +86,8 @@ def receptive_fields(network: PoseNetwork) -> tuple[int, ...]:
         if isinstance(module, nn.MaxPool2d):
             average = nn.AvgPool2d(module.kernel_size, module.stride, ceil_mode=True)
             probe.get_submodule(parent).register_module(own, average)
+        elif isinstance(module, HandMadeMaps):
+            probe.get_submodule(parent).register_module(own, _MeanOfField(module))
         elif isinstance(module, nn.Conv2d):
             probe.get_submodule(parent).register_module(own, _Mean(module))
         elif isinstance(module, nn.ReLU | nn.ReLU6 | nn.LeakyReLU):
@@ -110,6 +113,17 @@ class _Mean(nn.Module):
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         means = functional.conv2d(maps.mean(1, keepdim=True), self.kernel, None, self.stride, self.padding)
         return means.expand(-1, self.out_channels, -1, -1)
+
+
+class _MeanOfField(nn.Module):
+    """Replacement of hand-made maps: the mean over their receptive field."""
+
+    def __init__(self, maps: HandMadeMaps) -> None:
+        super().__init__()
+        self.pool = nn.AvgPool2d(maps.FIELD, STRIDE, (maps.FIELD - STRIDE) // 2)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.pool(images).mean(1, keepdim=True).expand(-1, N_MAPS, -1, -1)
 
 
 def _span(beliefs: torch.Tensor, images: torch.Tensor) -> tuple[int, int]:

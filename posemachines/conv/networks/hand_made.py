@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
@@ -27,7 +28,14 @@ class HandMadeMaps(nn.Module):
 
     Nothing is learned. Values are scaled to about unit size, after the square root of histograms and magnitudes, like
     the codes that forests read.
+
+    Attributes
+    ----------
+    FIELD : int
+        Side of the receptive field of a cell, in pixels: three of the largest HOG cells, and the differences.
     """
+
+    FIELD = 3 * CELLS[-1] + 2
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +43,7 @@ class HandMadeMaps(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """The maps of images scaled to pixel / 256 - 0.5."""
-        with torch.autocast(images.device.type, enabled=False):
+        with _single_precision(images.device.type):
             pixels = ((images.float() + 0.5) * 256).clamp(0, 255)
             votes = self.votes(pixels)
             light = self.linear(pixels / 255)
@@ -96,9 +104,14 @@ class HandMadeTrunk(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         height, width = images.shape[-2:]
-        maps = fold(self.maps(functional.pad(images, (0, -width % 8, 0, -height % 8))))
+        maps = fold(self.maps(images))
         maps = self.body(self.project(maps.contiguous(memory_format=torch.channels_last)))
         return unfold(maps, (height // 4, width // 4))
+
+
+def _single_precision(device: str) -> AbstractContextManager:
+    """Switch mixed precision off; the hollow device "meta", on which operations are counted, knows none."""
+    return nullcontext() if device == "meta" else torch.autocast(device, enabled=False)
 
 
 def _cell_means(maps: torch.Tensor, cell: int) -> torch.Tensor:

@@ -69,9 +69,5 @@ class PretrainedTrunk(nn.Module):
         return unfold(self.body(merged), (height // 4, width // 4))
 
     @staticmethod
-    def _move(
-        maps: torch.Tensor, shape: tuple[int, int], stride: int, offset: float, to_stride: int
-    ) -> torch.Tensor:
-        return resample(
-            maps, shape, stride=stride, offset=offset, to_stride=to_stride, to_offset=(to_stride - 1) / 2
-        )
+    def _move(maps: torch.Tensor, shape: tuple[int, int], stride: int, offset: float, to_stride: int) -> torch.Tensor:
+        return resample(maps, shape, stride=stride, offset=offset, to_stride=to_stride, to_offset=(to_stride - 1) / 2)

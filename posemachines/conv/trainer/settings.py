@@ -182,7 +182,7 @@ class TrainingSettings:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"{name} must be positive; got {value}")
-        if not (isinstance(self.frozen_blocks, int) and self.frozen_blocks >= 0):
+        if isinstance(self.frozen_blocks, bool) or not isinstance(self.frozen_blocks, int) or self.frozen_blocks < 0:
             raise ValueError(f"frozen_blocks must be a number of blocks, or 0; got {self.frozen_blocks!r}")
         if not self.backbone_rate >= 0:
             raise ValueError(f"backbone_rate must be 0 or more; got {self.backbone_rate!r}")
