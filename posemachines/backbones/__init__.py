@@ -2,6 +2,6 @@
 
 from .efficientnet import BACKBONES, STRIDES, EfficientNetLite, check_backbone
 from .sampling import resample
-from .weights import load_weights
+from .weights import load_moments, load_weights
 
-__all__ = ["BACKBONES", "STRIDES", "EfficientNetLite", "check_backbone", "load_weights", "resample"]
+__all__ = ["BACKBONES", "STRIDES", "EfficientNetLite", "check_backbone", "load_moments", "load_weights", "resample"]

@@ -38,7 +38,7 @@ class _Settings:
     n_train: int
     stages: int
     rounds: int | None
-    epochs: int
+    epochs: int | str
     seed: int
     device: str
     jobs: int
@@ -82,7 +82,9 @@ def _one_stage(s: _Settings):
 
 def _hybrid(s: _Settings, *, net_first: bool):
     forests, net = [ForestStage(**s.forest)] * (s.stages - 1), [ConvStage()]
-    half = max(s.epochs // 2, 1)  # mirrored copies double the number of crops
+    half = max(
+        resolve_epochs(s.epochs, s.n_train, ConvStage().network) // 2, 1
+    )  # mirrored copies double the number of crops
     return SequentialMachine(
         net + forests if net_first else forests + net,
         training=StackedTraining(n_augmented=2, net=JointTraining(epochs=half)),
@@ -243,7 +245,7 @@ def build(
     known = _KNOWN[full_name(name)]
     if known.is_baseline and not has_baselines():
         raise ImportError(f"{name} needs the package baselines, which is part of the repository; run from a checkout")
-    passes = resolve_epochs("auto" if epochs is None else epochs, n_train)
+    passes = "auto" if epochs is None else epochs
     return known.build(_Settings(skeleton, n_train, stages, rounds, passes, seed, device, jobs, flip))
 
 

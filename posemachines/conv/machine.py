@@ -43,7 +43,8 @@ class ConvPoseMachine(RepeatedStageMachine):
     backbone : {"efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"}, default="efficientnet-lite0"
         Of `cpm-pretrained`.
     epochs : int or "auto", default="auto"
-        Passes over the training subjects. "auto" stands for 16,000 crops in all, at least 11 and at most 100 passes.
+        Passes over the training subjects. "auto" stands for 10,000 crops in all with a pretrained
+        backbone and 16,000 without, but at least 11 and at most 100 passes.
     batch_size : int, default=16
         Subjects per training step.
     learning_rate : float, optional
@@ -186,7 +187,8 @@ class ConvPoseMachine(RepeatedStageMachine):
         """
         made = clone(self).set_params(verbose=False, checkpoint=None, log_dir=None)
         training = made.make_training()
-        passes = {"epochs": max(round(COARSE_SHARE * resolve_epochs(training.epochs, n_subjects)), 1)}
+        network = self.network if self.stage is None else self.stage.design().name
+        passes = {"epochs": max(round(COARSE_SHARE * resolve_epochs(training.epochs, n_subjects, network)), 1)}
         if self.training is None or isinstance(self.training, str):
             return made.set_params(**passes)
         return made.set_params(training=replace(training, **passes))

@@ -193,7 +193,7 @@ class ConvStage(Stage):
             settings = replace(settings, checkpoint=self._checkpoint)
         network, history = train_network(
             self.design(), TrainingData(images, joints, previous), self.skeleton_, settings,
-            [Phase("alone", resolve_epochs(settings.epochs, len(images)), (0,), (0,))],
+            [Phase("alone", resolve_epochs(settings.epochs, len(images), self.design().name), (0,), (0,))],
             uses_beliefs=[previous is not None], init=self.init, random_state=self.random_state, runtime=self.runtime,
         )  # fmt: skip
         self.adopt(network, 0, history)

@@ -74,7 +74,7 @@ class _BackPropagation(TrainingSettings):
             if others.ndim != 4 or others.shape[::2] != joints.shape[::2] or others.shape[3] != 3:
                 raise ValueError(f"others must be (N, K, P, 3) for joints {joints.shape}; got shape {others.shape}")
         skeleton = get_skeleton(skeleton, joints.shape[1])
-        phases = self._phases(len(stages), resolve_epochs(self.epochs, len(images)))
+        phases = self._phases(len(stages), resolve_epochs(self.epochs, len(images), first.design().name))
         network, history = train_network(
             first.design(), TrainingData(images, joints, others=others, watched=watched, score=score), skeleton, self,
             phases, uses_beliefs=[index > 0 for index in range(len(stages))], init=first.init,

@@ -47,9 +47,6 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         Features tried per split, as in scikit-learn: a float is a fraction. Training time is proportional to it.
     max_samples : float, default=0.5
         Fraction of the samples on which each tree is fitted, drawn without replacement.
-    max_split_samples : int or None, default=4096
-        Samples by which the split of a node is chosen, at most: larger nodes are judged by so many of their samples,
-        drawn at random. None takes all of them. Only for the learner "histogram".
     l2 : float, default=5.0
         L2 regularisation: added to the second derivative in each leaf, in units of a sample of mean weight.
     learner : {"histogram", "scikit-learn", "xgboost"}, default="histogram"
@@ -105,7 +102,6 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         min_samples_leaf: int = 20,
         max_features: float | int | str | None = 0.1,
         max_samples: float = 0.5,
-        max_split_samples: int | None = 4096,
         l2: float = 5.0,
         learner: str = "histogram",
         n_jobs: int | None = None,
@@ -119,7 +115,6 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         self.min_samples_leaf = min_samples_leaf
         self.max_features = max_features
         self.max_samples = max_samples
-        self.max_split_samples = max_split_samples
         self.l2 = l2
         self.learner = learner
         self.n_jobs = n_jobs
@@ -282,8 +277,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         if self.learner == "scikit-learn":
             return partial(_grow_with_scikit_learn, np.asarray(X, np.float32), settings)
         codes, edges = cut(X, random)
-        own = {"penalty": self.l2, "max_split_samples": self.max_split_samples}
-        return partial(_grow_histogram, codes, edges, settings | own)
+        return partial(_grow_histogram, codes, edges, settings | {"penalty": self.l2})
 
     def decision_function(self, X) -> np.ndarray:
         """Scores (n, C) before the softmax; with two classes, the difference of their scores (n,)."""

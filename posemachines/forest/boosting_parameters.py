@@ -19,7 +19,6 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("max_depth", 0, np.inf),
     ("min_samples_leaf", 1, np.inf),
     ("max_samples", 0, 1),
-    ("max_split_samples", 2, np.inf),
     ("l2", 0, np.inf),
 )
 
@@ -34,7 +33,6 @@ class BoostingParameters(Protocol):
     min_samples_leaf: int
     max_features: float | int | str | None
     max_samples: float
-    max_split_samples: int | None
     l2: float
     learner: str
     n_jobs: int | None
@@ -48,6 +46,6 @@ def check_boosting_parameters(parameters: BoostingParameters) -> None:
         raise ValueError(f"learner must be one of {', '.join(_LEARNERS)}; got {parameters.learner!r}")
     for name, low, high in _RANGES:
         value = getattr(parameters, name)
-        if not (low <= value <= high if value is not None else name in ("max_depth", "max_split_samples")):
+        if not (low <= value <= high if value is not None else name == "max_depth"):
             bounds = f"at least {low}" if high == np.inf else f"between {low} and {high}"
             raise ValueError(f"{name} must be {bounds}; got {value}")

@@ -60,10 +60,7 @@ def lanes(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return values
 
 
-def grow_tree(
-    codes, edges, rows, values, seed: int, *, max_features, min_samples_leaf, max_depth, penalty=0.0,
-    max_split_samples=None,
-):  # fmt: skip
+def grow_tree(codes, edges, rows, values, seed: int, *, max_features, min_samples_leaf, max_depth, penalty=0.0):
     """Grow one tree, in the layout of :class:`.trees.Forest`.
 
     Parameters
@@ -80,8 +77,6 @@ def grow_tree(
         As in :class:`sklearn.ensemble.RandomForestClassifier`.
     penalty : float, default=0.0
         Weight that is added to each side when splits are compared.
-    max_split_samples : int, optional
-        Cells by which a split is chosen, at most; by default all cells of the node.
 
     Returns
     -------
@@ -89,8 +84,7 @@ def grow_tree(
     sums : float32 ndarray of shape (leaves, L)
     """
     depth = _DEEPEST if max_depth is None else min(max_depth, _DEEPEST)
-    n_features, most = count_features(max_features, len(codes)), max_split_samples or len(rows)
-    limits = float(n_features), float(min_samples_leaf), float(depth), float(penalty), float(most)
+    limits = float(count_features(max_features, len(codes))), float(min_samples_leaf), float(depth), float(penalty)
     start = np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64 | 1)
     nodes, sums = growing.grow(codes, rows.copy(), values[rows], limits, N_CODES, start)
     feature, code, left, right = nodes.T

@@ -19,8 +19,8 @@ from .trees import Forest, flatten, start_scores
 __all__ = ["LevelTraining", "with_mixtures"]
 
 _OF_THE_FOREST = (
-    "n_rounds", "n_trees", "learning_rate", "max_depth", "min_samples_leaf", "max_features", "max_samples",
-    "max_split_samples", "l2", "learner",
+    "n_rounds", "n_trees", "learning_rate", "max_depth", "min_samples_leaf", "max_features", "max_samples", "l2",
+    "learner",
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ class ForestStage(Stage):
 
     Parameters
     ----------
-    n_rounds, n_trees, learning_rate, max_depth, min_samples_leaf, max_features, max_samples, max_split_samples, l2
+    n_rounds, n_trees, learning_rate, max_depth, min_samples_leaf, max_features, max_samples, l2
         The boosted forest of each level; see :class:`BoostedForestClassifier`.
     learner : {"histogram", "scikit-learn", "xgboost"}, default="histogram"
         How its trees are grown.
@@ -116,7 +116,6 @@ class ForestStage(Stage):
         min_samples_leaf: int = 20,
         max_features: float | int | str | None = 160,
         max_samples: float = 0.5,
-        max_split_samples: int | None = 4096,
         l2: float = 5.0,
         learner: str = "histogram",
         boosting: bool = True,
@@ -137,7 +136,6 @@ class ForestStage(Stage):
         self.min_samples_leaf = min_samples_leaf
         self.max_features = max_features
         self.max_samples = max_samples
-        self.max_split_samples = max_split_samples
         self.l2 = l2
         self.learner = learner
         self.boosting = boosting

@@ -13,7 +13,7 @@ from .optimisers import OPTIMISERS, SCHEDULES
 
 __all__ = ["Augmentation", "TrainingSettings", "resolve_epochs"]
 
-CROPS, FEWEST_EPOCHS, MOST_EPOCHS = 16_000, 11, 100
+CROPS, PRETRAINED_CROPS, FEWEST_EPOCHS, MOST_EPOCHS = 16_000, 10_000, 11, 100
 DEFAULT_RATES = {
     ("lite", "adamw"): 5e-3,
     ("lite", "sgd"): 1e-2,
@@ -25,15 +25,16 @@ OPERATIONAL = ("accumulation_steps", "checkpoint", "checkpoint_minutes", "log_di
 """Settings that do not change the result of a training."""
 
 
-def resolve_epochs(epochs: int | str, n_subjects: int) -> int:
+def resolve_epochs(epochs: int | str, n_subjects: int, network: str = "cpm-lite") -> int:
     """Number of passes over the training subjects.
 
     Parameters
     ----------
     epochs : int or "auto"
-        "auto" stands for 16,000 crops in all, but at least 11 and at most 100 passes.
+        "auto" stands for 16,000 crops in all, or 10,000 for `cpm-pretrained`, but at least 11 and at most 100 passes.
     n_subjects : int
         Training subjects, including augmented copies made before training.
+    network : str, default="cpm-lite"
 
     Raises
     ------
@@ -41,7 +42,8 @@ def resolve_epochs(epochs: int | str, n_subjects: int) -> int:
         If `epochs` is neither "auto" nor a positive integer.
     """
     if isinstance(epochs, str) and epochs == "auto":
-        return int(np.clip(round(CROPS / n_subjects), FEWEST_EPOCHS, MOST_EPOCHS))
+        crops = PRETRAINED_CROPS if network == "cpm-pretrained" else CROPS
+        return int(np.clip(round(crops / n_subjects), FEWEST_EPOCHS, MOST_EPOCHS))
     if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 1:
         raise ValueError(f"epochs must be 'auto' or a positive integer; got {epochs!r}")
     return int(epochs)

@@ -100,16 +100,6 @@ def _sum_rows(values, total):
 
 
 @_loop
-def _thin(order, values, most, state, some_order, some_values):
-    """Copy `most` cells, at equal distances from a random one on."""
-    offset = _draw(state, len(order))
-    for k in range(most):
-        i = (k * len(order) + offset) // most
-        some_order[k] = order[i]
-        some_values[k] = values[i]
-
-
-@_loop
 def _split(codes, order, values, total, limits, state, histogram, counts, left):
     """Best feature and code among random features; feature -1 if no split is an improvement."""
     spread = np.float32(0)
@@ -130,9 +120,8 @@ def grow(codes, order, values, limits, n_codes, seed):
     """Grow one tree on the cells `order` (m,) of codes (F, n).
 
     values (m, lanes) are summed in each node: a multiple of 16 values per cell, of which the last is its weight.
-    limits are the number of features per split, the minimum number of cells per leaf, the maximum depth, the weight
-    that is added to each side, and the largest number of cells by which a split is chosen: larger nodes are judged by
-    so many of their cells. `order` and `values` are reordered in place.
+    limits are the number of features per split, the minimum number of cells per leaf, the maximum depth, and the weight
+    that is added to each side. `order` and `values` are reordered in place.
 
     Returns nodes (feature, code, left, right), where a negative child is the leaf ~child, and the sum of the values in
     each leaf.
@@ -149,9 +138,6 @@ def grow(codes, order, values, limits, n_codes, seed):
     left, total = np.ones((3, n_lanes), np.float32), np.empty(n_lanes, np.float32)
     spare_order, spare_values = np.empty_like(order), np.empty_like(values)
     left[2, -1] = 0
-    most = min(int(limits[4]), len(order))
-    few_order, few_values = np.empty(most, order.dtype), np.empty((most, n_lanes), np.float32)
-    few_total = np.empty(n_lanes, np.float32)
     waiting, n_nodes, n_leaves = 1, 0, 0
     while waiting:
         waiting -= 1
@@ -160,15 +146,7 @@ def grow(codes, order, values, limits, n_codes, seed):
         _sum_rows(shown, total)
         feature, code = -1, -1
         if depth < max_depth and len(some) >= 2 * limits[1]:
-            if len(some) > most:
-                _thin(some, shown, most, state, few_order, few_values)
-                _sum_rows(few_values, few_total)
-                few_limits = (limits[0], limits[1], limits[2], limits[3] * most / len(some), limits[4])
-                feature, code = _split(
-                    codes, few_order, few_values, few_total, few_limits, state, histogram, counts, left
-                )
-            else:
-                feature, code = _split(codes, some, shown, total, limits, state, histogram, counts, left)
+            feature, code = _split(codes, some, shown, total, limits, state, histogram, counts, left)
         if parent >= 0:
             nodes[parent, 2 + side] = n_nodes if feature >= 0 else ~n_leaves
         if feature < 0:

@@ -42,33 +42,25 @@ def _best_code(seen, values, total, min_leaf, penalty):
 
 def grow(codes, order, values, limits, n_codes, seed):
     """Twin of :func:`.growing.grow`."""
-    n_features, min_leaf, max_depth, penalty, most = limits
+    n_features, min_leaf, max_depth, penalty = limits
     draws = _Draws(seed)
     nodes: list = []
     leaves: list = []
 
-    def split(rows, shown, penalty):
-        total = shown.sum(0)
+    def split(first, last, total):
         best, feature, at = _score(total, penalty) * 1.00001, -1, -1
         for _ in range(int(n_features)):
             f = draws.below(len(codes))
-            purity, code = _best_code(codes[f, rows], shown, total, min_leaf, penalty)
+            purity, code = _best_code(codes[f, order[first:last]], values[first:last], total, min_leaf, penalty)
             if purity > best:
                 best, feature, at = purity, f, code
         return feature, at
-
-    def judge(rows, shown):
-        """Split by all cells of a node, or by some of them if there are too many."""
-        if len(rows) <= most:
-            return split(rows, shown, penalty)
-        some = (np.arange(int(most)) * len(rows) + draws.below(len(rows))) // int(most)
-        return split(rows[some], shown[some], penalty * most / len(rows))
 
     def add(first, last, depth):
         total = values[first:last].sum(0)
         feature = -1
         if depth < max_depth and last - first >= 2 * min_leaf:
-            feature, code = judge(order[first:last], values[first:last])
+            feature, code = split(first, last, total)
         if feature < 0:
             leaves.append(total)
             return ~(len(leaves) - 1)
