@@ -43,8 +43,8 @@ class ConvPoseMachine(RepeatedStageMachine):
     backbone : {"efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"}, default="efficientnet-lite0"
         Of `cpm-pretrained`.
     epochs : int or "auto", default="auto"
-        Passes over the training subjects. "auto" stands for 10,000 crops in all with a pretrained
-        backbone and 16,000 without, but at least 11 and at most 100 passes.
+        Passes over the training subjects. "auto" stands for 8 passes and 8,000 crops, but at most 50
+        passes; without a pretrained backbone for 16,000 crops, but at least 11 and at most 100 passes.
     batch_size : int, default=16
         Subjects per training step.
     learning_rate : float, optional

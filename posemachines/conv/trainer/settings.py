@@ -13,7 +13,8 @@ from .optimisers import OPTIMISERS, SCHEDULES
 
 __all__ = ["Augmentation", "TrainingSettings", "resolve_epochs"]
 
-CROPS, PRETRAINED_CROPS, FEWEST_EPOCHS, MOST_EPOCHS = 16_000, 10_000, 11, 100
+CROPS, FEWEST_EPOCHS, MOST_EPOCHS = 16_000, 11, 100
+PRETRAINED_CROPS, PRETRAINED_EPOCHS, MOST_PRETRAINED_EPOCHS = 8_000, 8, 50
 DEFAULT_RATES = {
     ("lite", "adamw"): 5e-3,
     ("lite", "sgd"): 1e-2,
@@ -31,7 +32,8 @@ def resolve_epochs(epochs: int | str, n_subjects: int, network: str = "cpm-lite"
     Parameters
     ----------
     epochs : int or "auto"
-        "auto" stands for 16,000 crops in all, or 10,000 for `cpm-pretrained`, but at least 11 and at most 100 passes.
+        "auto" stands for 16,000 crops in all, but at least 11 and at most 100 passes; for `cpm-pretrained`, for 8 passes
+        and 8,000 crops, but at most 50 passes.
     n_subjects : int
         Training subjects, including augmented copies made before training.
     network : str, default="cpm-lite"
@@ -42,8 +44,9 @@ def resolve_epochs(epochs: int | str, n_subjects: int, network: str = "cpm-lite"
         If `epochs` is neither "auto" nor a positive integer.
     """
     if isinstance(epochs, str) and epochs == "auto":
-        crops = PRETRAINED_CROPS if network == "cpm-pretrained" else CROPS
-        return int(np.clip(round(crops / n_subjects), FEWEST_EPOCHS, MOST_EPOCHS))
+        if network == "cpm-pretrained":
+            return min(PRETRAINED_EPOCHS + round(PRETRAINED_CROPS / n_subjects), MOST_PRETRAINED_EPOCHS)
+        return int(np.clip(round(CROPS / n_subjects), FEWEST_EPOCHS, MOST_EPOCHS))
     if isinstance(epochs, bool) or not isinstance(epochs, int | np.integer) or epochs < 1:
         raise ValueError(f"epochs must be 'auto' or a positive integer; got {epochs!r}")
     return int(epochs)

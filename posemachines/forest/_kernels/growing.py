@@ -9,6 +9,8 @@ from .lanes import LANES, add_lanes
 
 __all__ = ["grow"]
 
+AT_ONCE = 4  # features whose histograms are filled together
+
 _loop = njit(cache=True, nogil=True, error_model="numpy")  # an empty side divides by zero, which never wins
 _sum = njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 
@@ -39,17 +41,36 @@ def _purity(left, total, targets, penalty):
 
 
 @_loop
-def _scan(codes, order, values, limits, histogram, counts, left):
-    """Purity and code of the best threshold of one feature."""
-    n_lanes, min_leaf, penalty = values.shape[1], np.int64(limits[1]), np.float32(limits[3])
-    histogram[:] = 0
+def _fill(codes, features, order, values, histograms, counts):
+    """Sum of the values, and number of cells, of each code of some features.
+
+    An addition to a code waits for the one before if that was to the same code; so four features are filled in turn.
+    """
+    n_lanes, size = values.shape[1], histograms.shape[1] * values.shape[1]
+    sums, rows = histograms.reshape(-1), values.reshape(-1)
+    histograms[:] = 0
     counts[:] = 0
-    sums, rows = histogram.reshape(-1), values.reshape(-1)
+    a, b, c, d = codes[features[0]], codes[features[1]], codes[features[2]], codes[features[3]]
     for i in range(len(order)):
-        shown = np.int64(codes[order[i]])
+        cell = order[i]
+        of_a, of_b, of_c, of_d = np.int64(a[cell]), np.int64(b[cell]), np.int64(c[cell]), np.int64(d[cell])
         for first in range(0, n_lanes, LANES):
-            add_lanes(sums, shown * n_lanes + first, rows, i * n_lanes + first)
-        counts[shown] += 1
+            row = i * n_lanes + first
+            add_lanes(sums, of_a * n_lanes + first, rows, row)
+            add_lanes(sums, of_b * n_lanes + first + size, rows, row)
+            add_lanes(sums, of_c * n_lanes + first + 2 * size, rows, row)
+            add_lanes(sums, of_d * n_lanes + first + 3 * size, rows, row)
+        counts[0, of_a] += 1
+        counts[1, of_b] += 1
+        counts[2, of_c] += 1
+        counts[3, of_d] += 1
+
+
+@_loop
+def _scan(n_cells, limits, histogram, counts, left):
+    """Purity and code of the best threshold of one feature."""
+    n_lanes, min_leaf, penalty = histogram.shape[1], np.int64(limits[1]), np.float32(limits[3])
+    sums = histogram.reshape(-1)
     left[:2] = 0
     before, whole = left[0], left[1]
     for code in range(len(counts)):  # instead of the sum of the node, which is rounded differently
@@ -64,7 +85,7 @@ def _scan(codes, order, values, limits, histogram, counts, left):
             add_lanes(before, first, sums, code * n_lanes + first)
         if n_left < min_leaf:
             continue
-        if len(order) - n_left < min_leaf:
+        if n_cells - n_left < min_leaf:
             break
         purity = _purity(before, whole, left[2], penalty)
         if purity > best:
@@ -100,18 +121,24 @@ def _sum_rows(values, total):
 
 
 @_loop
-def _split(codes, order, values, total, limits, state, histogram, counts, left):
+def _split(codes, order, values, total, limits, state, histograms, counts, left):
     """Best feature and code among random features; feature -1 if no split is an improvement."""
     spread = np.float32(0)
     for lane in range(len(total) - 1):
         spread += total[lane] * total[lane]
     best = np.float32(spread / (total[-1] + limits[3]) * 1.00001)  # ignore gains within rounding error
     feature, at = -1, -1
-    for _ in range(np.int64(limits[0])):
-        f = _draw(state, len(codes))
-        purity, code = _scan(codes[f], order, values, limits, histogram, counts, left)
-        if purity > best:
-            best, feature, at = purity, f, code
+    some = np.zeros(AT_ONCE, np.int64)
+    wanted = np.int64(limits[0])
+    for start in range(0, wanted, AT_ONCE):
+        n_drawn = min(AT_ONCE, wanted - start)
+        for k in range(n_drawn):
+            some[k] = _draw(state, len(codes))
+        _fill(codes, some, order, values, histograms, counts)
+        for k in range(n_drawn):
+            purity, code = _scan(len(order), limits, histograms[k], counts[k], left)
+            if purity > best:
+                best, feature, at = purity, some[k], code
     return feature, at
 
 
@@ -134,7 +161,8 @@ def grow(codes, order, values, limits, n_codes, seed):
     nodes, leaves = np.empty((room, 4), np.int32), np.empty((room, n_lanes), np.float32)
     stack = np.zeros((max_depth + 2, 5), np.int64)  # first, last, depth, parent, side
     stack[0] = np.array([0, len(order), 0, -1, 0])
-    histogram, counts = np.zeros((n_codes, n_lanes), np.float32), np.zeros(n_codes, np.int64)
+    histograms = np.zeros((AT_ONCE, n_codes, n_lanes), np.float32)
+    counts = np.zeros((AT_ONCE, n_codes), np.int64)
     left, total = np.ones((3, n_lanes), np.float32), np.empty(n_lanes, np.float32)
     spare_order, spare_values = np.empty_like(order), np.empty_like(values)
     left[2, -1] = 0
@@ -146,7 +174,7 @@ def grow(codes, order, values, limits, n_codes, seed):
         _sum_rows(shown, total)
         feature, code = -1, -1
         if depth < max_depth and len(some) >= 2 * limits[1]:
-            feature, code = _split(codes, some, shown, total, limits, state, histogram, counts, left)
+            feature, code = _split(codes, some, shown, total, limits, state, histograms, counts, left)
         if parent >= 0:
             nodes[parent, 2 + side] = n_nodes if feature >= 0 else ~n_leaves
         if feature < 0:
