@@ -27,7 +27,8 @@ from posemachines.profiling.cost import measure_inference
 
 SIZES = (500, 2000)  # training subjects, for the cost of training
 FAMILIES = {
-    "pm": "forest", "structures": "forest", "cpm": "conv", "one-stage": "conv", "net-structures": "conv",
+    "pm": "forest", "pm-pretrained": "forest", "structures": "forest",
+    "cpm": "conv", "cpm-lite": "conv", "one-stage": "conv", "net-structures": "conv",
     "hybrid": "both", "reverse": "both", "encoder-decoder": "conv", "deep-pose": "conv",
     "mean": "baseline", "neighbour": "baseline", "ridge": "baseline", "cascade": "baseline", "dlib": "baseline",
     "mediapipe": "peer",

@@ -98,7 +98,7 @@ def test_an_interruption_keeps_what_is_finished(tmp_path, monkeypatch, capsys):
     assert compare_pm_cpm.main([*TINY, "--stages", "1", "--output", str(tmp_path), "--trained", str(tmp_path)]) == 130
     report = json.loads((tmp_path / "report.json").read_text())
     assert not report["finished"]
-    assert list(report["machines"]) == ["mean", "pm"]
+    assert list(report["machines"]) == ["mean", "pm", "pm-pretrained"]
     assert (tmp_path / "report.html").is_file()
     captured = capsys.readouterr()
     assert "interrupted" in captured.err

@@ -118,7 +118,7 @@ def test_without_the_package_of_baselines(crops, monkeypatch):
 
     monkeypatch.setattr(machines, "_baseline", missing)
     assert not machines.has_baselines()
-    assert machines.installed() == ["pm", "cpm", "hybrid", "reverse", "one-stage"]
+    assert machines.installed() == ["pm", "pm-pretrained", "cpm", "cpm-lite", "hybrid", "reverse", "one-stage"]
     train, test = crops
     report = compare({"forest": forest(n_stages=1)}, train, test, n_timed=1, n_examples=2)
     assert list(report.data["machines"]) == ["forest"]
@@ -141,9 +141,11 @@ def test_every_known_machine_is_built(crops):
     hybrid = machines.build("hybrid", train.skeleton, 4000, stages=3, rounds=7, device="cpu", jobs=2, flip=True)
     assert [type(stage).__name__ for stage in hybrid.stages] == ["ForestStage", "ForestStage", "ConvStage"]
     assert [stage.n_rounds for stage in hybrid.stages[:2]] == [7, 7]
-    assert (hybrid.training.n_augmented, hybrid.training.net.epochs) == (2, 5)  # half of 11
+    assert (hybrid.training.n_augmented, hybrid.training.net.epochs) == (2, 5)  # half of 10
     assert (hybrid.device, hybrid.n_jobs, hybrid.flip) == ("cpu", 2, True)
-    assert machines.build("net", None, 200).epochs == 80
+    net, lite = (machines.build(name, None, 200) for name in ("net", "cpm-lite"))
+    assert (net.network, net.epochs, lite.network) == ("cpm-pretrained", "auto", "cpm-lite")
+    assert machines.build("pm-pretrained", None, 200).features == "efficientnet-lite0"
 
 
 @pytest.mark.parametrize(

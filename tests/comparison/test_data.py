@@ -45,7 +45,7 @@ def test_every_format_is_compared(saved, layout, tmp_path, capsys):
     assert compare_pm_cpm.main([*options, "--trained", str(tmp_path)]) == 0, capsys.readouterr().err
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["finished"]
-    assert list(report["machines"]) == ["mean", "pm", "cpm"]
+    assert list(report["machines"]) == ["mean", "pm", "pm-pretrained", "cpm"]
     data = report["dataset"]
     assert (data["train"], data["test"]) == (32, 8)
     assert len(data["parts"]) == PARTS[DATASET[layout]]

@@ -98,6 +98,12 @@ def test_automatic_epochs_are_16000_crops_within_11_to_100_passes(n_subjects, ep
     assert resolve_epochs(3, n_subjects) == 3
 
 
+@pytest.mark.parametrize(("n_subjects", "epochs"), [(1, 50), (100, 50), (200, 48), (1000, 16), (8000, 9), (10**6, 8)])
+def test_automatic_epochs_of_a_pretrained_net_are_8_passes_and_8000_crops(n_subjects, epochs):
+    assert resolve_epochs("auto", n_subjects, "cpm-pretrained") == epochs
+    assert resolve_epochs(3, n_subjects, "cpm-pretrained") == 3
+
+
 def test_a_machine_trains_for_the_automatic_number_of_epochs(dots, monkeypatch):
     monkeypatch.setattr(trainer_settings, "CROPS", 12 * 48)
     for training in ("joint", "stagewise"):
