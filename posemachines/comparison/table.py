@@ -12,6 +12,7 @@ from ..report.wording import summary, title
 
 __all__ = ["answer_text", "table"]
 
+FIRST = 30  # characters of the first column, at least
 ABOUT = 21  # letters
 MARKS = {"worse": "+", "better": "-", "open": ".", "untested": "?", "saturated": "/"}
 
@@ -27,29 +28,31 @@ def table(report: dict, *, parts: bool = False) -> str:
         Also list the accuracy of every part.
     """
     machines = report["machines"].values()
-    lines = [f"{'':30}{'stage':>6}{'PCK@0.1':>9}{'PCK@0.2':>9}   95 % interval @0.2"]
+    first = max([FIRST, *(len(machine["label"]) + 2 for machine in machines)])
+    lines = [f"{'':{first}}{'stage':>6}{'PCK@0.1':>9}{'PCK@0.2':>9}   95 % interval @0.2"]
     for machine in machines:
         for stage in machine["accuracy"]["stages"]:
             low, high = stage["interval"]["0.2"]
             label = machine["label"] if stage["stage"] == 1 else ""
             accuracy = "".join(f"{_number(stage['pck'][limit]):>9}" for limit in ("0.1", "0.2"))
-            lines.append(f"{label:30}{stage['stage']:>6}{accuracy}   {_number(low)} .. {_number(high)}")
+            lines.append(f"{label:{first}}{stage['stage']:>6}{accuracy}   {_number(low)} .. {_number(high)}")
     lines += [f"PCK@{limit} {why}" for limit, why in saturated_pck(report).items()]
     if parts:
         lines += ["", f"{'PCK@0.2, last stage':20}" + "".join(f"{name:>8}" for name in report["machines"])]
         for index, part in enumerate(report["dataset"]["parts"]):
             values = [machine["accuracy"]["stages"][-1]["parts"]["0.2"][index] for machine in machines]
             lines.append(f"{part:20}" + "".join(f"{_number(value):>8}" for value in values))
-    lines += ["", f"{'':30}{'training':>10}{'ms/image':>10}{'memory':>10}{'on disk':>10}  size"]
-    return "\n".join([*lines, *map(_cost, machines)])
+    lines += ["", f"{'':{first}}{'training':>10}{'ms/image':>10}{'memory':>10}{'on disk':>10}  size"]
+    return "\n".join([*lines, *(_cost(machine, first) for machine in machines)])
 
 
-def _cost(machine: dict) -> str:
+def _cost(machine: dict, first: int) -> str:
+    """The row of a machine, whose name takes `first` characters."""
     cost = machine["cost"]
     size = ", ".join(f"{number:,} {kind}" for kind, number in cost["complexity"].items())
     file = None if cost["file_bytes"] is None else cost["file_bytes"] / 2**20
     return (
-        f"{machine['label']:30}{_number(cost['training_seconds'], ' s'):>10}"
+        f"{machine['label']:{first}}{_number(cost['training_seconds'], ' s'):>10}"
         f"{_number(cost['ms_per_image']['median'], digits=2):>10}"
         f"{_number(cost['peak_memory_mib'], ' MiB', 0):>10}{_number(file, ' MiB', 2):>10}  {size}"
     )
@@ -103,7 +106,7 @@ def _matrix(report: dict, width: int) -> list[str]:
     answer = report["answer"]
     lines = _filled(f"Worse than {answer['machines'][answer['chosen']]['label']}? + yes, - better, . not "
                     "established, / the measure says nothing", width).split("\n")  # fmt: skip
-    names = [shorten(row["label"], width // 3, placeholder=" ...") for row in found["rows"]]
+    names = [shorten(row["label"], width // 2, placeholder=" ...") for row in found["rows"]]
     first = max(map(len, names))
     heads = [measure["name"] for measure in found["measures"]]
     some: list[int] = []

@@ -32,8 +32,8 @@ def resolve_epochs(epochs: int | str, n_subjects: int, network: str = "cpm-lite"
     Parameters
     ----------
     epochs : int or "auto"
-        "auto" stands for 16,000 crops in all, but at least 11 and at most 100 passes; for `cpm-pretrained`, for 8 passes
-        and 8,000 crops, but at most 50 passes.
+        "auto" stands for 16,000 crops in all, but at least 11 and at most 100 passes. For `cpm-pretrained`, it stands
+        for 8 passes and 8,000 crops, but at most 50 passes.
     n_subjects : int
         Training subjects, including augmented copies made before training.
     network : str, default="cpm-lite"
