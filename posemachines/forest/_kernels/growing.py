@@ -129,7 +129,7 @@ def _split(codes, order, values, total, limits, state, histograms, counts, left)
     best = np.float32(spread / (total[-1] + limits[3]) * 1.00001)  # ignore gains within rounding error
     feature, at = -1, -1
     some = np.zeros(AT_ONCE, np.int64)
-    wanted = np.int64(limits[0])
+    wanted = int(limits[0])
     for start in range(0, wanted, AT_ONCE):
         n_drawn = min(AT_ONCE, wanted - start)
         for k in range(n_drawn):
