@@ -260,10 +260,10 @@ class PoseNetwork(nn.Module):
             for name, _ in trunk.backbone.named_parameters()
         }
 
-    def freeze_blocks(self, number: int) -> None:
-        """Freeze the stem and the first `number` blocks of pretrained backbones; 0 freezes nothing."""
+    def freeze_blocks(self, number: int | None) -> None:
+        """Freeze the stem and the first `number` blocks of pretrained backbones: all with None, nothing with 0."""
         for trunk in self.trunks:
-            if isinstance(trunk, PretrainedTrunk) and number:
+            if isinstance(trunk, PretrainedTrunk) and number != 0:
                 for module in trunk.blocks(number):
                     module.requires_grad_(False)
 

@@ -48,8 +48,8 @@ class PretrainedTrunk(nn.Module):
         """Load the weights of the backbone; all others keep their random values."""
         load_weights(self.backbone)
 
-    def blocks(self, number: int) -> list[nn.Module]:
-        """The stem and the first `number` blocks of the backbone."""
+    def blocks(self, number: int | None) -> list[nn.Module]:
+        """The stem and the first `number` blocks of the backbone, or all."""
         return [self.backbone.stem, *self.backbone.blocks[:number]]
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

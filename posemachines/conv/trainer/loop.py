@@ -29,7 +29,6 @@ __all__ = ["Phase", "TrainingRun"]
 
 LOWEST_PEAK = 0.02  # a stage whose part maps have a lower mean peak predicts nothing but zeros
 WINDOW = 100  # steps over which peaks are averaged; the first window is ignored
-ALL_BLOCKS = 10**6
 logger = logging.getLogger(__name__)
 
 
@@ -165,7 +164,7 @@ class TrainingRun:
         self.network.eval().requires_grad_(False)
         for module in own:
             module.train().requires_grad_(True)
-        self.network.freeze_blocks(self.settings.frozen_blocks if self.settings.backbone_rate else ALL_BLOCKS)
+        self.network.freeze_blocks(self.settings.frozen_blocks if self.settings.backbone_rate else None)
 
     def _run_epoch(self, bar, log: TrainingLog) -> None:
         began = time.monotonic() - self.seconds
