@@ -1,8 +1,8 @@
 """Depthwise convolution whose gradients are computed quickly on a CPU.
 
 oneDNN computes the gradient of a 3x3 depthwise kernel much faster than that of a 5x5 kernel, and gradients in single
-precision faster than in bfloat16. So the gradient of a 5x5 kernel is computed as that of the four 3x3 kernels that cover
-it, and in single precision.
+precision faster than in bfloat16. So the gradient of a 5x5 kernel is computed as that of the four 3x3 kernels that
+cover it, and in single precision.
 """
 
 from __future__ import annotations
