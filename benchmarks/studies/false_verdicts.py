@@ -74,7 +74,7 @@ def trial(world: World, design: tuple[int, int], rng: np.random.Generator, bette
     hard = rng.normal(0, world.hard, world.subjects)
     of_group = rng.normal(0, world.of_group, (2, world.groups))
     worth = rng.normal(0, world.of_subjects, (2, world.subjects))
-    errors = np.empty((2, n_repeats, world.subjects, world.parts))
+    errors = np.full((2, n_repeats, world.subjects, world.parts), np.nan)  # who is in no test keeps it
     numbers = np.zeros((n_repeats, world.subjects), int)
     tested = np.ones(world.subjects, bool)
     if not n_folds:
