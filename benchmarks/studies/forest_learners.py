@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
 
 from benchmarks.publishing.results_file import write_json
-from benchmarks.training.shipped import load
+from benchmarks.training.shipped import TEST, TRAIN, load
 from posemachines import CellSampling, ForestStage, PoseMachine
 from posemachines.evaluation import bootstrap_difference, evaluate
 from posemachines.profiling.cost import machine_description, milliseconds_per_image, versions
@@ -70,7 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=-1, help="threads; -1 for all cores")
     parser.add_argument("--output", type=Path, default=Path("benchmarks/results/forest_learners.json"))
     options = parser.parse_args(arguments)
-    train, test = load(options.root, options.train, options.test, options.jobs)
+    train = load(options.root, TRAIN[: options.train], options.jobs)
+    test = load(options.root, TEST[: options.test], options.jobs)
     warm = argparse.Namespace(**vars(options) | {"rounds": 1, "cells": 500})
     run_learner({}, train[:50], test, warm)  # compile the kernels
     entries, first = {}, None

@@ -20,7 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
 
 from benchmarks.publishing.results_file import write_json
-from benchmarks.training.shipped import load
+from benchmarks.training.shipped import TEST, TRAIN, load
 from posemachines import CellSampling, ContextFeatures, ForestStage, PoseMachine, StackedTraining
 from posemachines.evaluation import bootstrap_difference, evaluate
 from posemachines.profiling.cost import machine_description, versions
@@ -117,7 +117,8 @@ def main(arguments: list[str] | None = None) -> int:
     settings = {name: getattr(options, name) for name in ("train", "test", "rounds", "cells", "stages")}
     kept = json.loads(options.unfinished.read_text()) if options.unfinished.exists() else {}
     variants = kept["variants"] if kept.get("settings") == settings else {}
-    train, test = load(options.root, options.train, options.test, options.jobs)
+    train = load(options.root, TRAIN[: options.train], options.jobs)
+    test = load(options.root, TEST[: options.test], options.jobs)
     for name in ["whole", *(name for name in names if name != "whole")]:
         if name not in variants:
             print(name, flush=True)

@@ -1,13 +1,14 @@
-"""The script that trains the shipped net, at a tiny size: train, evaluate, and train once more."""
+"""The script that trains the shipped net, at a tiny size: train, validate and measure."""
 
 import json
+from pathlib import Path
 
 import cv2
-import numpy as np
+import pytest
 import scipy.io
 
 from benchmarks.publishing import net_tables
-from benchmarks.training import cpm_lspet
+from benchmarks.training import cpm_lspet, shipped
 from posemachines import load
 from posemachines.datasets import make_synthetic
 
@@ -22,33 +23,48 @@ def save_as_lspet(people, folder):
     scipy.io.savemat(folder / "joints.mat", {"joints": joints.transpose(1, 2, 0)})
 
 
-def test_trained_once_and_again(tmp_path, monkeypatch):
-    narrow = {"stem_width": 8, "feature_width": 8, "coarse_width": 8, "stage_width": 8, "stage_coarse_width": 8}
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs the script on ten people, and returns the files of the model and the result."""
+    narrow = {"feature_width": 8, "coarse_width": 8, "stage_width": 8, "stage_coarse_width": 8, "n_blocks": 1}
     monkeypatch.setattr(cpm_lspet, "STAGE", cpm_lspet.STAGE | narrow)
+    for name, photos in (("TRAIN", range(1, 7)), ("VALIDATION", range(7, 9)), ("TEST", range(9, 11))):
+        monkeypatch.setattr(cpm_lspet, name, photos)
     save_as_lspet(make_synthetic(10, random_state=0), tmp_path / "data")
-    common = ["--root", str(tmp_path / "data"), "--train", "6", "--test", "4", "--after", "6", "--stages", "2"]
+    monkeypatch.chdir(tmp_path)
 
-    def run(name, *more):
-        files = tmp_path / f"{name}.safetensors", tmp_path / f"{name}.json"
-        outputs = ["--model", str(files[0]), "--output", str(files[1]), "--checkpoint", str(tmp_path / name)]
-        assert cpm_lspet.main([*common, *outputs, *more]) == 0
-        return *files, json.loads(files[1].read_text(encoding="utf-8"))
+    def run(*more):
+        assert cpm_lspet.main(["--root", "data", "--stages", "2", "--epochs", "2", "--size", "64", *more]) == 0
 
-    model, file, once = run("once", "--epochs", "1")
-    _, _, again = run("again", "--epochs", "2", "--start", str(model), str(file))
-    assert [len(training["history"]) for training in once["trainings"]] == [1]
-    assert [len(training["history"]) for training in again["trainings"]] == [1, 2]
-    assert again["trainings"][0] == once["trainings"][0]
-    rates = [training["recipe"]["learning_rate"] for training in again["trainings"]]
-    assert rates == [cpm_lspet.RECIPE.learning_rate, cpm_lspet.AGAIN.learning_rate]
-    assert [stage["stage"] for stage in again["flip_scales"]["stages"]] == [1, 2]
-    assert again["file_bytes"] == (tmp_path / "again.safetensors").stat().st_size
-    machine = load(tmp_path / "again.safetensors")
-    assert machine.flip
-    assert machine.checkpoint is None
-    first, second = (load(path).as_network().state_dict() for path in (model, tmp_path / "again.safetensors"))
-    largest = max(float((first[name].float() - second[name].float()).abs().max()) for name in first)
-    assert 0 < largest < 0.3  # training started from there
-    assert "for 1 and 2 epochs" in net_tables.size(again)
-    assert sum("cpm_lspet.py" in command for command in net_tables.commands(again)) == 2
-    np.testing.assert_array_equal(again["receptive_fields"], once["receptive_fields"])
+    return run
+
+
+def test_train_validate_and_measure(run, tmp_path, monkeypatch):
+    run("--validate")
+    validated = json.loads(Path("runs/cpm_lspet.json").read_text(encoding="utf-8"))
+    assert not Path("posemachines").exists(), "the shipped machine is kept"
+    assert not Path("benchmarks").exists()
+    run("--train", "4")
+    file, model = Path("benchmarks/results/cpm_lspet.json"), Path("posemachines/pretrained/cpm_lspet.safetensors")
+    tested = json.loads(file.read_text(encoding="utf-8"))
+    assert (validated["train"], tested["train"]) == (6, 4)
+    (training,) = tested["trainings"]
+    assert [row["epoch"] for row in training["history"]] == [1, 2]
+    assert all({"loss", "pck@0.2"} <= row.keys() for row in training["history"])
+    assert training["recipe"]["ema_decay"] == cpm_lspet.RECIPE.ema_decay
+    assert [stage["stage"] for stage in tested["flip_scales"]["stages"]] == [1, 2]
+    assert (tested["crop"], tested["file_bytes"]) == (64, model.stat().st_size)
+    machine = load(model)
+    assert (machine.flip, machine.checkpoint, machine.verbose) == (True, None, False)
+    assert "for 2 epochs" in net_tables.size(tested)
+    assert sum("cpm_lspet.py" in command for command in net_tables.commands(tested)) == 1
+    run("--measure")
+    again = json.loads(file.read_text(encoding="utf-8"))
+    assert again == tested
+    assert validated["calibration"] != tested["calibration"], "other people"
+
+
+def test_each_set_of_people_is_disjoint():
+    sets = [set(photos) for photos in (shipped.TRAIN, shipped.VALIDATION, shipped.TEST)]
+    assert [len(photos) for photos in sets] == [7000, 1000, 1000]
+    assert len(set.union(*sets)) == 9000

@@ -9,17 +9,16 @@ from benchmarks.training import pm_lspet
 from posemachines import load
 from posemachines.datasets import make_synthetic
 
-TINY = ["--root", ".", "--train", "60", "--test", "6", "--rounds", "2", "--jobs", "1"]
+TINY = ["--root", ".", "--train", "60", "--rounds", "2", "--jobs", "1"]
 
 
 @pytest.fixture
 def synthetic(monkeypatch):
     """Let the scripts load synthetic people."""
     data = make_synthetic(66, random_state=0)
-    crops = data[:60].crops(64, n_jobs=1), data[60:].crops(64, n_jobs=1)
+    crops = data.crops(64, n_jobs=1)
     for script in (forest_learners, pm_ablation, pm_lspet):
-        monkeypatch.setattr(script, "load", lambda *_, **__: crops)
-    return crops
+        monkeypatch.setattr(script, "load", lambda _, photos, *__, **___: crops[:60] if 1 in photos else crops[60:])
 
 
 def test_ablation(synthetic, tmp_path, capsys):
@@ -48,12 +47,14 @@ def test_learners(synthetic, tmp_path, monkeypatch):
     assert not list(tmp_path.glob("*.tmp"))
 
 
-def test_shipped_forests(synthetic, tmp_path):
+@pytest.mark.parametrize("features", pm_lspet.NAMES)
+def test_shipped_forests(synthetic, tmp_path, features):
     files = {name: str(tmp_path / name) for name in ("pm.npz", "pm.json", "checkpoint")}
-    options = [*TINY, "--stages", "2", "--model", files["pm.npz"], "--output", files["pm.json"]]
+    options = [*TINY, "--features", features, "--stages", "2"]
+    options += ["--model", files["pm.npz"], "--output", files["pm.json"]]
     assert pm_lspet.main([*options, "--checkpoint", files["checkpoint"]]) == 0
     result = json.loads((tmp_path / "pm.json").read_text())
-    assert result["recipe"]["n_rounds"] == 2
+    assert (result["recipe"]["n_rounds"], result["recipe"]["features"]) == (2, features)
     assert [stage["stage"] for stage in result["flip"]["stages"]] == [1, 2]
     assert len(list((tmp_path / "checkpoint").iterdir())) == 4, "two copies of stage 1, and both stages"
     machine = load(tmp_path / "pm.npz")

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 
@@ -15,6 +15,7 @@ from ...stage import Runtime
 from ...training.checkpoints import StepCheckpoint
 from ..devices import choose_device, choose_precision
 from ..networks.network import PoseNetwork
+from .averaging import running_average
 from .batches import Batch, Batches, TrainingData
 from .distributed import join_world
 from .gradients import gradient_magnitudes
@@ -125,6 +126,8 @@ class TrainingRun:
                     self._start(number, content)
                     while self.epoch < self.phases[number].epochs:
                         self._run_epoch(bar, log)
+                    if self.average is not None:
+                        self.network.load_state_dict(self._result().state_dict())
                     content = None
         finally:
             log.close()
@@ -142,6 +145,7 @@ class TrainingRun:
         self._freeze(phase)
         self.rate = self.settings.rate_for(self.network.design)
         self.optimiser = make_optimiser(self.network, self.settings, self.rate)
+        self.average = running_average(self.network, self.settings.ema_decay) if self.settings.ema_decay else None
         if content is not None:
             self.network.load_state_dict(content["network"])
             self.optimiser.load_state_dict(content["optimiser"])
@@ -152,6 +156,8 @@ class TrainingRun:
             self.sums, self.window = content["sums"].to(self.device), content["window"].to(self.device)
             self.seconds, self.seed = content["seconds"], content["seed"]
             self.batches.seed = self.seed
+            if self.average is not None:
+                self.average.load_state_dict(content["average"])
             logger.info("resuming from %s after step %d", self.checkpoint.path, self.step)
         self.wrapped = self.world.wrap(self.network, self.device)
 
@@ -204,9 +210,13 @@ class TrainingRun:
         if not self.world.leads:
             return row
         return row | score_validation(
-            self.network, self.data, n_stages, batch_size=self.settings.batch_size, device=self.device,
+            self._result(), self.data, n_stages, batch_size=self.settings.batch_size, device=self.device,
             precision=self.precision,
         )  # fmt: skip
+
+    def _result(self) -> PoseNetwork:
+        """The network, or its running average."""
+        return self.network if self.average is None else cast(PoseNetwork, self.average.module)
 
     # -- one step ---------------------------------------------------------------------------------------------------
 
@@ -230,6 +240,8 @@ class TrainingRun:
             torch.nn.utils.clip_grad_norm_(weights, self.settings.max_grad_norm)
         self.scaler.step(self.optimiser)
         self.scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.network)
 
     def _add_gradients(self, part: Batch, n_subjects: int) -> None:
         supervised = self.phases[self.phase].supervised
@@ -316,6 +328,8 @@ class TrainingRun:
             "scaler": self.scaler.state_dict(),
             "warned": sorted(self.warned),
         }
+        if self.average is not None:
+            content["average"] = self.average.state_dict()
         self.checkpoint.save(content)
 
     def _cuda_devices(self) -> list[int]:

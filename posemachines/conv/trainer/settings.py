@@ -129,6 +129,9 @@ class TrainingSettings:
         Of a pretrained backbone, this many blocks and the stem keep their weights; 0 trains all of them.
     backbone_rate : float, default=0.2
         The other weights of a pretrained backbone learn at this multiple of the learning rate; 0 freezes them, too.
+    ema_decay : float, default=0
+        The trained network has the exponential moving average of the weights over the steps, with this decay: 0.999
+        averages over some thousand steps. 0 keeps the weights of the last step.
     accumulation_steps : int, default=1
         Split each batch into this many parts to save memory; the result is the same.
     n_workers : int, default=0
@@ -161,6 +164,7 @@ class TrainingSettings:
     mask_unlabelled: bool = True
     frozen_blocks: int = 3
     backbone_rate: float = 0.2
+    ema_decay: float = 0.0
     accumulation_steps: int = 1
     n_workers: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -191,6 +195,8 @@ class TrainingSettings:
             raise ValueError(f"frozen_blocks must be a number of blocks, or 0; got {self.frozen_blocks!r}")
         if not self.backbone_rate >= 0:
             raise ValueError(f"backbone_rate must be 0 or more; got {self.backbone_rate!r}")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must be at least 0 and less than 1; got {self.ema_decay!r}")
         if not (isinstance(self.n_workers, int) and self.n_workers >= 0):
             raise ValueError(f"n_workers must be a number of threads, or 0; got {self.n_workers!r}")
         if not isinstance(self.augmentation, Augmentation):
