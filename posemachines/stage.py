@@ -84,8 +84,10 @@ class Stage(BaseEstimator, ABC):
     reads_composites: bool = False
     runtime: Runtime = Runtime()
     PARAMETER_TYPES: dict[str, type] = {}  # parameters that are dataclasses, which machine files store by their fields
-    _training = None  # settings and checkpoint of the fit in progress
+    reads_fixed_features: bool = False  # whether `_features` works before `fit`, which then reads its result
+    _training = None  # settings, checkpoint and features of the fit in progress
     _checkpoint: Path | None = None
+    _given_features: np.ndarray | None = None
 
     @abstractmethod
     def _fit(self, images: np.ndarray, previous: np.ndarray | None, joints: np.ndarray) -> None:
@@ -122,6 +124,7 @@ class Stage(BaseEstimator, ABC):
         skeleton: str | Skeleton | None = None,
         training=None,
         checkpoint: str | Path | None = None,
+        features: np.ndarray | None = None,
     ) -> Stage:
         """Train the stage.
 
@@ -141,6 +144,9 @@ class Stage(BaseEstimator, ABC):
             :class:`JointTraining <posemachines.JointTraining>`; other stages ignore it.
         checkpoint : path, optional
             File from which an interrupted fit resumes, for stages that support it. Removed when the fit is complete.
+        features : ndarray, optional
+            The features of these images, if ``reads_fixed_features`` is true, to avoid computing them again; other
+            stages ignore them.
 
         Returns
         -------
@@ -156,6 +162,8 @@ class Stage(BaseEstimator, ABC):
         joints = check_joints(joints, n_people=len(images))
         if not joints[..., 2].any():
             raise ValueError("no joint is labelled (labelled > 0 nowhere): there is nothing to learn")
+        if features is not None and len(features) != len(images):
+            raise ValueError(f"there are features of {len(features)} crops, but {len(images)} crops")
         skeleton = get_skeleton(skeleton, joints.shape[1])
         if previous is not None:
             previous = self._check_previous(previous, self._belief_shape(images, joints.shape[1]))
@@ -163,13 +171,14 @@ class Stage(BaseEstimator, ABC):
         self.n_parts_ = joints.shape[1]
         self.uses_beliefs_ = previous is not None
         self._training, self._checkpoint = training, None if checkpoint is None else Path(checkpoint)
+        self._given_features = features
         try:
             self._fit(images, previous, joints)
         except BaseException:
             del self.skeleton_, self.n_parts_, self.uses_beliefs_  # a stage that failed to fit must not predict
             raise
         finally:
-            del self._training, self._checkpoint
+            del self._training, self._checkpoint, self._given_features
         return self
 
     def compute_features(self, images) -> np.ndarray:

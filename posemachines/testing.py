@@ -233,6 +233,21 @@ def check_features_are_shared(stage: Stage) -> None:
     assert np.array_equal(fitted.predict(images, features=features), fitted.predict(images))
 
 
+def check_given_features_change_nothing(stage: Stage) -> None:
+    """A stage that reads fixed features learns the same from the features as from the images."""
+    if not stage.reads_fixed_features:
+        return
+    images, joints = make_dots(12, stride=stage.stride)
+    if "random_state" in stage.get_params():
+        stage = clone(stage).set_params(random_state=0)
+    features = clone(stage)._features(images)
+    alone, given = (clone(stage).fit(images, None, joints, skeleton=SKELETON, features=one) for one in (None, features))
+    assert np.array_equal(given.predict(images), alone.predict(images))
+    _raises(
+        ValueError, lambda: clone(stage).fit(images, None, joints, features=features[1:]), "features of fewer crops"
+    )
+
+
 def stage_checks() -> list[Callable[[Stage], None]]:
     """All checks; each takes an unfitted stage and raises AssertionError if it breaks the contract."""
     return [check for name, check in globals().items() if name.startswith("check_") and name != "check_stage"]

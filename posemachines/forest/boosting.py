@@ -44,7 +44,8 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
     min_samples_leaf : int, default=20
         Minimum number of samples per leaf, counting those on which the tree is fitted.
     max_features : float, int, str or None, default=0.1
-        Features tried per split, as in scikit-learn: a float is a fraction. Training time is proportional to it.
+        Features that a tree may use, counted as in scikit-learn: a float is a fraction. Training time is proportional
+        to it. With ``learner="scikit-learn"``, every split tries so many of its own.
     max_samples : float, default=0.5
         Fraction of the samples on which each tree is fitted, drawn without replacement.
     l2 : float, default=5.0
@@ -277,7 +278,7 @@ class BoostedForestClassifier(ClassifierMixin, BaseEstimator):
         if self.learner == "scikit-learn":
             return partial(_grow_with_scikit_learn, np.asarray(X, np.float32), settings)
         codes, edges = cut(X, random)
-        return partial(_grow_histogram, codes, edges, settings | {"penalty": self.l2})
+        return partial(_grow_histogram, codes, edges, settings | {"penalty": self.l2, "share_features": True})
 
     def decision_function(self, X) -> np.ndarray:
         """Scores (n, C) before the softmax; with two classes, the difference of their scores (n,)."""

@@ -60,7 +60,10 @@ def lanes(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return values
 
 
-def grow_tree(codes, edges, rows, values, seed: int, *, max_features, min_samples_leaf, max_depth, penalty=0.0):
+def grow_tree(
+    codes, edges, rows, values, seed: int, *, max_features, min_samples_leaf, max_depth, penalty=0.0,
+    share_features=False,
+):  # fmt: skip
     """Grow one tree, in the layout of :class:`.trees.Forest`.
 
     Parameters
@@ -77,6 +80,8 @@ def grow_tree(codes, edges, rows, values, seed: int, *, max_features, min_sample
         As in :class:`sklearn.ensemble.RandomForestClassifier`.
     penalty : float, default=0.0
         Weight that is added to each side when splits are compared.
+    share_features : bool, default=False
+        All splits of the tree try the same features, which is faster, instead of each its own.
 
     Returns
     -------
@@ -84,7 +89,8 @@ def grow_tree(codes, edges, rows, values, seed: int, *, max_features, min_sample
     sums : float32 ndarray of shape (leaves, L)
     """
     depth = _DEEPEST if max_depth is None else min(max_depth, _DEEPEST)
-    limits = float(count_features(max_features, len(codes))), float(min_samples_leaf), float(depth), float(penalty)
+    n_tried = count_features(max_features, len(codes))
+    limits = float(n_tried), float(min_samples_leaf), float(depth), float(penalty), float(share_features)
     start = np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64 | 1)
     nodes, sums = growing.grow(codes, rows.copy(), values[rows], limits, N_CODES, start)
     feature, code, left, right = nodes.T
@@ -130,8 +136,7 @@ def grow_forest(
 
     Notes
     -----
-    Each feature is binned into 64 codes, and splits are between codes. The features that are tried at a split are drawn
-    with replacement.
+    Each feature is binned into 64 codes, and splits are between codes.
     """
     codes, edges = cut(descriptors, random)
     n_classes = shares.shape[1]

@@ -97,6 +97,7 @@ class ForestStage(Stage):
     """
 
     reads_composites = True
+    reads_fixed_features = True
     PARAMETER_TYPES = {"sampling": CellSampling, "context": ContextFeatures}  # dataclasses, for machine files
 
     @moved_keywords(
@@ -274,7 +275,9 @@ class ForestStage(Stage):
         kept = LevelCheckpoint(self._checkpoint, self._fingerprint(seeds, n_levels), (images, previous, joints))
         forests = [unpack_forest(arrays, level) for level, arrays in enumerate(kept.levels)]
         with kernel_threads(self.runtime.n_jobs):
-            codes = self._image_features().codes(images, stride=self.stride) if len(forests) < n_levels else None
+            codes = self._given_features
+            if codes is None and len(forests) < n_levels:
+                codes = self._image_features().codes(images, stride=self.stride)
             for level in range(len(forests), n_levels):
                 fitted = training.fit(level, codes, previous, joints, np.random.RandomState(seeds[level]))
                 arrays = {f"{name}_{level}": array for name, array in pack_forest(fitted).items()}

@@ -76,10 +76,11 @@ class StageCheckpoint:
         settings = [[type(one).__name__, _relevant(one)] for one in parameters] + [astuple(skeleton)]
         self.mark = None if folder is None else fingerprint(settings, data)
 
-    def fit(self, name: str, stage: Stage, images, previous, joints, *, training=None) -> Stage:
+    def fit(self, name: str, stage: Stage, images, previous, joints, *, training=None, features=None) -> Stage:
         """The stage, read from its file if there is one, otherwise trained and written."""
+        settings = {"skeleton": self.skeleton, "training": training, "features": features}
         if self.folder is None or self.mark is None:
-            return stage.fit(images, previous, joints, skeleton=self.skeleton, training=training)
+            return stage.fit(images, previous, joints, **settings)
         path = self.folder / f"{name}.npz"
         if path.exists():
             stage.skeleton_, stage.n_parts_ = self.skeleton, joints.shape[1]
@@ -87,7 +88,7 @@ class StageCheckpoint:
             stage.set_state(read_arrays(path, self.mark))
             return stage
         part = self.folder / f"{name}.part"
-        stage.fit(images, previous, joints, skeleton=self.skeleton, training=training, checkpoint=part)
+        stage.fit(images, previous, joints, checkpoint=part, **settings)
         write_arrays(path, stage.get_state() | {"fingerprint": self.mark})
         return stage
 

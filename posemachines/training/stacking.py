@@ -7,7 +7,7 @@ convolutional ones (:class:`posemachines.JointTraining`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,12 @@ __all__ = ["StackedTraining", "predict_in_batches"]
 BATCH = 64  # subjects for which beliefs are computed together
 
 
-def predict_in_batches(stage: Stage, images, previous, *, batch_size: int = BATCH) -> np.ndarray:
-    """Beliefs of one fitted stage, composites included, computed in batches; ``previous`` may be None."""
+def predict_in_batches(stage: Stage, images, previous, *, features=None, batch_size: int = BATCH) -> np.ndarray:
+    """Beliefs of one fitted stage, composites included, computed in batches; `previous` and `features` may be None."""
     beliefs: np.ndarray | None = None
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
-        some = stage.predict(images[part], None if previous is None else previous[part], composites=True)
+        some = stage.predict(images[part], _select(previous, part), features=_select(features, part), composites=True)
         if beliefs is None:
             beliefs = np.empty((len(images), *some.shape[1:]), np.float32)
         beliefs[part] = some
@@ -67,7 +67,8 @@ class StackedTraining:
 
     Notes
     -----
-    Memory: the images once per copy, and two sets of belief maps with four bytes per cell and map.
+    Memory: the images and the features of stages that do not change the crops, once per copy, and two sets of belief
+    maps with four bytes per cell and map.
 
     References
     ----------
@@ -134,6 +135,7 @@ class StackedTraining:
         bar = progress(rounds, "training", shown=runtime.verbose)
         fitted: list[Stage] = []
         previous = beliefs = None
+        features = _SharedFeatures(images)
         for t, copy in bar:
             held_out = None if copy is None else np.flatnonzero(np.isin(subjects, folds[copy]))
             bar.set_description(f"stage {t + 1} of {len(stages)}, " + ("whole" if copy is None else f"copy {copy + 1}"))
@@ -142,16 +144,22 @@ class StackedTraining:
             stage.runtime = runtime
             last = copy is None and t == len(stages) - 1
             seen = slice(None) if held_out is None else np.setdiff1d(np.arange(len(images)), held_out)
-            kept.fit(name, stage, images[seen], _select(previous, seen), joints[seen], training=self._settings(name))
+            maps = features.of(stage)
+            kept.fit(
+                name, stage, images[seen], _select(previous, seen), joints[seen], training=self._settings(name),
+                features=_select(maps, seen),
+            )  # fmt: skip
             if held_out is not None:
-                out_of_fold = predict_in_batches(stage, images[held_out], _select(previous, held_out))
+                out_of_fold = predict_in_batches(
+                    stage, images[held_out], _select(previous, held_out), features=_select(maps, held_out)
+                )
                 if beliefs is None:
                     beliefs = np.empty((len(images), *out_of_fold.shape[1:]), np.float32)
                 beliefs[held_out] = out_of_fold
                 continue
             fitted.append(stage)
             if beliefs is None and not last:
-                beliefs = predict_in_batches(stage, images, previous)
+                beliefs = predict_in_batches(stage, images, previous, features=maps)
             previous, beliefs = beliefs, None
         return fitted
 
@@ -187,5 +195,22 @@ StackedTraining.__init__ = renamed_keyword(  # type: ignore[method-assign]
 )(StackedTraining.__init__)
 
 
-def _select(beliefs: np.ndarray | None, subjects: np.ndarray | slice) -> np.ndarray | None:
-    return None if beliefs is None else beliefs[subjects]
+class _SharedFeatures:
+    """Features of the images, computed once for successive stages that read the same."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self._images = images
+        self._key: Hashable = None
+        self._features: np.ndarray | None = None
+
+    def of(self, stage: Stage) -> np.ndarray | None:
+        """The features of a stage that is not trained yet; None if it computes its own."""
+        key = stage.feature_key if stage.reads_fixed_features else None
+        if key != self._key:
+            self._features = None  # makes room
+            self._key, self._features = key, None if key is None else stage._features(self._images)
+        return self._features
+
+
+def _select(arrays: np.ndarray | None, subjects: np.ndarray | slice) -> np.ndarray | None:
+    return None if arrays is None else arrays[subjects]

@@ -9,6 +9,7 @@ from posemachines.forest._kernels import ENABLED, growing, growing_twins, walkin
 from posemachines.forest._kernels.lanes import LANES
 from posemachines.forest.features import N_CODES
 from posemachines.forest.growing import count_features, cut, grow_forest, grow_tree, lanes
+from posemachines.forest.trees import lay_out
 
 N_CLASSES = 3
 
@@ -42,12 +43,13 @@ def test_kernels_called_from_threads_are_not_parallel(kernel):
 
 @pytest.mark.parametrize(("min_leaf", "max_depth"), [(1, 20), (9, 20), (9, 64), (1, 2), (1, 0)])
 @pytest.mark.parametrize(("seed", "penalty"), [(1, 0.0), (2**63 + 5, 5.0)])
-def test_grow(task, min_leaf, max_depth, seed, penalty):
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_grow(task, min_leaf, max_depth, seed, penalty, share):
     descriptors, classes = task
     codes, _ = cut(descriptors, np.random.RandomState(0))
     order = np.arange(0, 300, 3, dtype=np.int32)
     values = lanes(np.eye(N_CLASSES)[classes[order]], (1 + classes[order] % 2).astype(np.float32))
-    limits = 4.0, float(min_leaf), float(max_depth), penalty
+    limits = 5.0, float(min_leaf), float(max_depth), penalty, share
     (nodes, sums), (plain_nodes, plain_sums) = (
         module.grow(codes, order.copy(), values.copy(), limits, N_CODES, np.uint64(seed))
         for module in (growing, growing_twins)
@@ -57,6 +59,26 @@ def test_grow(task, min_leaf, max_depth, seed, penalty):
     np.testing.assert_array_equal(nodes, plain_nodes)
     np.testing.assert_allclose(sums, plain_sums, rtol=1e-6)
     assert len(sums) == len(nodes) + 1
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.integers(1, 9), st.integers(2, 200))
+@settings(max_examples=30, deadline=None)
+def test_histograms_by_subtraction_give_the_same_tree(seed, n_tried, min_leaf, n):
+    """The tree is the same as one whose histograms are all filled from the cells."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, N_CODES, (12, n), dtype=np.uint8)
+    values = lanes(rng.integers(-3, 4, (n, 2)).astype(np.float32), np.ones(n))
+    order = np.arange(n, dtype=np.int32)
+    limits = float(n_tried), float(min_leaf), 30.0, 0.0, 1.0
+    nodes, sums = growing.grow(codes, order.copy(), values.copy(), limits, N_CODES, np.uint64(seed | 1))
+    assert len({*nodes[:, 0]}) <= n_tried
+    feature, threshold, child = lay_out(nodes[:, 0], nodes[:, 1], nodes[:, 2], nodes[:, 3])
+    reached = walking.find_leaves(codes, feature, threshold, child, 0)
+    for leaf, total in enumerate(sums):
+        np.testing.assert_array_equal(total, values[reached == leaf].sum(0))
+    if len(nodes):
+        plain, _ = growing_twins.grow(codes, order.copy(), values.copy(), limits, N_CODES, np.uint64(seed | 1))
+        np.testing.assert_array_equal(nodes, plain)
 
 
 def test_codes_are_used_without_a_copy(rng):

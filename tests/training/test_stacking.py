@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from posemachines import JointTraining, SequentialMachine, StackedTraining
+from posemachines import ForestStage, JointTraining, SequentialMachine, StackedTraining
+from posemachines.testing import SKELETON, make_dots
 from posemachines.training.stacking import predict_in_batches
 from tests.test_stage import ColourStage
 
@@ -106,6 +107,46 @@ def test_a_fold_without_labels_is_refused(dots):
     only_one[np.isnan(only_one)] = 0
     with pytest.raises(ValueError, match="without a labelled joint"):
         SequentialMachine([ColourStage(), ColourStage()], skeleton=skeleton).fit(images, only_one)
+
+
+class FixedFeatures(Recorder):
+    """Reads features that need no training, and records what `fit` was given."""
+
+    reads_fixed_features = True
+    feature_key = "halves"
+    computed: list = []
+
+    def _features(self, images):
+        type(self).computed.append(len(images))
+        return images // 2
+
+    def _fit(self, images, previous, joints):
+        np.testing.assert_array_equal(self._given_features, images // 2)
+        super()._fit(images // 2, previous, joints)
+
+
+@pytest.mark.parametrize("n_folds", [1, 3])
+def test_features_that_need_no_training_are_computed_once(dots, n_folds):
+    images, joints, skeleton = dots
+    FixedFeatures.computed, FixedFeatures.log = [], []
+    stages = [FixedFeatures() for _ in range(3)]
+    StackedTraining(n_folds=n_folds).fit_stages(stages, images, joints, skeleton, random_state=0)
+    assert FixedFeatures.computed == [len(images)]
+    assert len(FixedFeatures.log) == 3 + 2 * (n_folds if n_folds > 1 else 0)
+
+
+@pytest.mark.parametrize("features", ["hand-made", "efficientnet-lite0"])
+def test_shared_features_give_the_same_forests(features, monkeypatch):
+    images, joints = make_dots(8, grid=(8, 8))
+    stage = ForestStage(n_rounds=2, features=features, random_state=0)
+
+    def trained():
+        fitted = StackedTraining().fit_stages([stage, stage], images, joints, SKELETON, random_state=0)
+        return fitted[1].predict(images, fitted[0].predict(images, composites=True))
+
+    shared = trained()
+    monkeypatch.setattr(ForestStage, "reads_fixed_features", False)
+    np.testing.assert_array_equal(shared, trained())
 
 
 def test_predict_in_batches(dots):

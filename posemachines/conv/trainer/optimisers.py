@@ -12,6 +12,7 @@ __all__ = ["OPTIMISERS", "SCHEDULES", "learning_rate", "make_optimiser"]
 
 OPTIMISERS = ("adamw", "sgd")
 SCHEDULES = ("cosine", "step", "constant")
+FUSED = ("cpu", "cuda")  # devices on which a step of all weights is one kernel
 BIAS_RATE = 2.0  # published multiplier of the learning rate of biases
 
 
@@ -37,9 +38,10 @@ def make_optimiser(network: PoseNetwork, settings, rate: float) -> torch.optim.O
         {"params": weights, "factor": factor, "weight_decay": settings.weight_decay if kernel else 0.0}
         for (factor, kernel), weights in groups.items()
     ]
+    fused = next(network.parameters()).device.type in FUSED
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(described, lr=rate, momentum=settings.momentum)
-    return torch.optim.AdamW(described, lr=rate)
+        return torch.optim.SGD(described, lr=rate, momentum=settings.momentum, fused=fused)
+    return torch.optim.AdamW(described, lr=rate, fused=fused)
 
 
 def _is_later(network: PoseNetwork, name: str) -> bool:

@@ -121,25 +121,42 @@ def _sum_rows(values, total):
 
 
 @_loop
-def _split(codes, order, values, total, limits, state, histograms, counts, left):
-    """Best feature and code among random features; feature -1 if no split is an improvement."""
+def _subtract(whole, part):
+    """Take the values of one array from those of another, in place."""
+    minuend, subtrahend = whole.reshape(-1), part.reshape(-1)
+    for i in range(len(minuend)):
+        minuend[i] -= subtrahend[i]
+
+
+@_loop
+def _choose(state, drawn, n):
+    """Draw n different numbers of `drawn`, which it reorders, to its front."""
+    for k in range(n):
+        other = k + _draw(state, len(drawn) - k)
+        drawn[k], drawn[other] = drawn[other], drawn[k]
+
+
+@_loop
+def _fill_all(codes, features, order, values, histograms, counts):
+    """Histograms of all these features; their number is a multiple of AT_ONCE."""
+    for k in range(0, len(features), AT_ONCE):
+        some = slice(k, k + AT_ONCE)
+        _fill(codes, features[some], order, values, histograms[some], counts[some])
+
+
+@_loop
+def _split(n_cells, n_tried, total, limits, histograms, counts, left):
+    """Number, among the features tried, of the best one, and its code; -1 if no split is an improvement."""
     spread = np.float32(0)
     for lane in range(len(total) - 1):
         spread += total[lane] * total[lane]
     best = np.float32(spread / (total[-1] + limits[3]) * 1.00001)  # ignore gains within rounding error
-    feature, at = -1, -1
-    some = np.zeros(AT_ONCE, np.int64)
-    wanted = int(limits[0])
-    for start in range(0, wanted, AT_ONCE):
-        n_drawn = min(AT_ONCE, wanted - start)
-        for k in range(n_drawn):
-            some[k] = _draw(state, len(codes))
-        _fill(codes, some, order, values, histograms, counts)
-        for k in range(n_drawn):
-            purity, code = _scan(len(order), limits, histograms[k], counts[k], left)
-            if purity > best:
-                best, feature, at = purity, some[k], code
-    return feature, at
+    tried, at = -1, -1
+    for k in range(n_tried):
+        purity, code = _scan(n_cells, limits, histograms[k], counts[k], left)
+        if purity > best:
+            best, tried, at = purity, k, code
+    return tried, at
 
 
 @_loop
@@ -147,44 +164,81 @@ def grow(codes, order, values, limits, n_codes, seed):
     """Grow one tree on the cells `order` (m,) of codes (F, n).
 
     values (m, lanes) are summed in each node: a multiple of 16 values per cell, of which the last is its weight.
-    limits are the number of features per split, the minimum number of cells per leaf, the maximum depth, and the weight
-    that is added to each side. `order` and `values` are reordered in place.
+    limits are the number of features that are tried, the minimum number of cells per leaf, the maximum depth, the
+    weight that is added to each side, and whether all splits try the same features (1) or each its own (0). `order` and
+    `values` are reordered in place.
+
+    If all splits try the same features, only the histograms of the smaller side of a split are filled; those of the
+    larger side are those of the node without them.
 
     Returns nodes (feature, code, left, right), where a negative child is the leaf ~child, and the sum of the values in
     each leaf.
     """
     state = np.array([seed], np.uint64)
-    n_lanes, max_depth = values.shape[1], np.int64(limits[2])
-    room = 2 * len(order) // np.int64(limits[1]) + 2
+    n_lanes, min_leaf, max_depth = values.shape[1], np.int64(limits[1]), np.int64(limits[2])
+    n_tried, share = np.int64(limits[0]), limits[4] > 0
+    room = 2 * len(order) // min_leaf + 2
     if max_depth < 30:
         room = min(room, 2**max_depth + 1)
     nodes, leaves = np.empty((room, 4), np.int32), np.empty((room, n_lanes), np.float32)
-    stack = np.zeros((max_depth + 2, 5), np.int64)  # first, last, depth, parent, side
-    stack[0] = np.array([0, len(order), 0, -1, 0])
-    histograms = np.zeros((AT_ONCE, n_codes, n_lanes), np.float32)
-    counts = np.zeros((AT_ONCE, n_codes), np.int64)
+    deepest = min(max_depth, len(order)) + 2
+    stack = np.zeros((deepest, 6), np.int64)  # first, last, depth, parent, side, where its histograms are
+    stack[0] = np.array([0, len(order), 0, -1, 0, 0])
+    spare = np.arange(deepest)  # where no histograms are: the first n_spare
+    n_spare = deepest - 1
+    spare[0], spare[n_spare] = spare[n_spare], spare[0]
+    n_filled = -(-n_tried // AT_ONCE) * AT_ONCE
+    n_kept = deepest if share else 1
+    histograms = np.empty((n_kept, n_filled, n_codes, n_lanes), np.float32)
+    counts = np.empty((n_kept, n_filled, n_codes), np.int64)
+    drawn, features = np.arange(len(codes)), np.zeros(n_filled, np.int64)
     left, total = np.ones((3, n_lanes), np.float32), np.empty(n_lanes, np.float32)
     spare_order, spare_values = np.empty_like(order), np.empty_like(values)
     left[2, -1] = 0
     waiting, n_nodes, n_leaves = 1, 0, 0
     while waiting:
         waiting -= 1
-        first, last, depth, parent, side = stack[waiting]
+        first, last, depth, parent, side, at = stack[waiting]
         some, shown = order[first:last], values[first:last]
         _sum_rows(shown, total)
         feature, code = -1, -1
-        if depth < max_depth and len(some) >= 2 * limits[1]:
-            feature, code = _split(codes, some, shown, total, limits, state, histograms, counts, left)
+        if depth < max_depth and len(some) >= 2 * min_leaf:
+            if parent < 0 or not share:
+                _choose(state, drawn, n_tried)
+                features[:n_tried] = drawn[:n_tried]
+                _fill_all(codes, features, some, shown, histograms[at], counts[at])
+            tried, code = _split(len(some), n_tried, total, limits, histograms[at], counts[at], left)
+            if tried >= 0:
+                feature = features[tried]
         if parent >= 0:
             nodes[parent, 2 + side] = n_nodes if feature >= 0 else ~n_leaves
         if feature < 0:
+            if share and at >= 0:
+                spare[n_spare] = at
+                n_spare += 1
             leaves[n_leaves] = total
             n_leaves += 1
             continue
         middle = first + _partition(codes[feature], code, some, shown, spare_order, spare_values)
         nodes[n_nodes, 0], nodes[n_nodes, 1] = feature, code
-        stack[waiting] = np.array([middle, last, depth + 1, n_nodes, 1])
-        stack[waiting + 1] = np.array([first, middle, depth + 1, n_nodes, 0])
+        at_left, at_right = at, at
+        if share and depth + 1 < max_depth and max(middle - first, last - middle) >= 2 * min_leaf:
+            n_spare -= 1
+            new = spare[n_spare]
+            smaller = slice(first, middle)
+            if middle - first <= last - middle:
+                at_left = new
+            else:
+                smaller, at_right = slice(middle, last), new
+            _fill_all(codes, features, order[smaller], values[smaller], histograms[new], counts[new])
+            _subtract(histograms[at], histograms[new])
+            _subtract(counts[at], counts[new])
+        elif share:
+            spare[n_spare] = at
+            n_spare += 1
+            at_left, at_right = -1, -1
+        stack[waiting] = np.array([middle, last, depth + 1, n_nodes, 1, at_right])
+        stack[waiting + 1] = np.array([first, middle, depth + 1, n_nodes, 0, at_left])
         waiting += 2
         n_nodes += 1
     return nodes[:n_nodes].copy(), leaves[:n_leaves].copy()

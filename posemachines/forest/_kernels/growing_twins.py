@@ -41,16 +41,23 @@ def _best_code(seen, values, total, min_leaf, penalty):
 
 
 def grow(codes, order, values, limits, n_codes, seed):
-    """Twin of :func:`.growing.grow`."""
-    n_features, min_leaf, max_depth, penalty = limits
+    """Twin of :func:`.growing.grow`; all histograms are those of the cells themselves."""
+    n_tried, min_leaf, max_depth, penalty, share = limits
     draws = _Draws(seed)
+    drawn = np.arange(len(codes))
     nodes: list = []
     leaves: list = []
 
+    def choose():
+        for k in range(int(n_tried)):
+            other = k + draws.below(len(drawn) - k)
+            drawn[[k, other]] = drawn[[other, k]]
+
     def split(first, last, total):
         best, feature, at = _score(total, penalty) * 1.00001, -1, -1
-        for _ in range(int(n_features)):
-            f = draws.below(len(codes))
+        if not (share and nodes):
+            choose()
+        for f in drawn[: int(n_tried)]:
             purity, code = _best_code(codes[f, order[first:last]], values[first:last], total, min_leaf, penalty)
             if purity > best:
                 best, feature, at = purity, f, code
