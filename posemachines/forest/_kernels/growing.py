@@ -181,7 +181,7 @@ def grow(codes, order, values, limits, n_codes, seed):
     if max_depth < 30:
         room = min(room, 2**max_depth + 1)
     nodes, leaves = np.empty((room, 4), np.int32), np.empty((room, n_lanes), np.float32)
-    deepest = min(max_depth, len(order)) + 2
+    deepest = min(max_depth, np.int64(len(order))) + 2
     stack = np.zeros((deepest, 6), np.int64)  # first, last, depth, parent, side, where its histograms are
     stack[0] = np.array([0, len(order), 0, -1, 0, 0])
     spare = np.arange(deepest)  # where no histograms are: the first n_spare
