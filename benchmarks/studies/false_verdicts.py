@@ -1,6 +1,6 @@
 """How often two equal machines are called different: a simulation of the verdicts of a comparison.
 
-    python benchmarks/studies/false_verdicts.py --photos ../shared/data/lspet       # about 15 minutes
+    python benchmarks/studies/false_verdicts.py --photos ../shared/data/lspet       # some minutes
 
 Errors are drawn, no machine is trained. A machine's error on a subject is log-normal; its logarithm is the sum of how
 hard the subject is (the same for both machines), how hard its group is for this machine, how good the subjects are that
@@ -64,7 +64,7 @@ WORLDS = {
     "labels that matter": World(of_subjects=0.5),
     "labels that matter very much": World(of_subjects=1.0),
 }
-DESIGNS = {"5 folds x 1": (5, 1), "5 folds x 2": (5, 2), "3 seeds": (0, 3)}
+DESIGNS = {"3 folds x 1": (3, 1), "5 folds x 1": (5, 1), "5 folds x 2": (5, 2), "3 seeds": (0, 3)}
 
 
 def trial(world: World, design: tuple[int, int], rng: np.random.Generator, better: float = 0.0) -> dict[str, bool]:

@@ -34,7 +34,7 @@ from posemachines.report.schema import settings_to_json
 
 CROP = 192  # px
 STAGE = {
-    "network": "cpm-pretrained",
+    "network": "cpm-pretrained", "backbone_stride": 32,
     "feature_width": 128, "coarse_width": 224, "n_blocks": 3, "n_coarse_blocks": 3,
     "stage_width": 128, "stage_coarse_width": 152, "n_stage_blocks": 1, "n_stage_coarse_blocks": 1,
 }  # fmt: skip

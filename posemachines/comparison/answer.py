@@ -214,7 +214,10 @@ class Answer:
                 return "one training each, so there is no test of the difference"
             return f"t-test over {repeats} trainings and the test subjects, with Holm's correction"
         times = f" x {repeats} repeats" if repeats > 1 else ""
-        return f"corrected resampled t-test over {plan.folds.n_folds} folds{times}, with Holm's correction"
+        return (
+            f"t-test over {plan.folds.n_folds} folds{times}, corrected for the training subjects that they share, with "
+            "Holm's correction"
+        )
 
     def _human(self) -> dict[str, Any] | None:
         """How far a second person's labels lie from the first's."""

@@ -26,7 +26,7 @@ def compare(
     train: PoseDataset | Crops,
     test: PoseDataset | Crops | None = None,
     *,
-    folds: int = 5,
+    folds: int | str = "auto",
     repeats: int | None = None,
     groups: str | Sequence = "auto",
     crop_rule: str = "auto",
@@ -34,8 +34,8 @@ def compare(
     units: str = "auto",
     thresholds: Sequence[float] | None = None,
     second_labels: PoseDataset | None = None,
-    minutes: float | None = None,
-    workers: int = 1,
+    minutes: float | None = 10.0,
+    workers: int | str = "auto",
     cluster=None,
     output: str | Path | None = None,
     cache: str | Path | None = None,
@@ -65,8 +65,8 @@ def compare(
         Labelled subjects.
     test : PoseDataset or Crops, optional
         A test set of its own.
-    folds : int, default=5
-        Folds of the cross-validation.
+    folds : int or "auto", default="auto"
+        Folds of the cross-validation: 5, or 3 for more than 150 subjects, whose trainings take longer.
     repeats : int, optional
         Repeats of the cross-validation, 2 by default; trainings for one test set, 1 by default.
     groups : str or sequence, default="auto"
@@ -84,10 +84,12 @@ def compare(
         Distances, in these units, that count as success; chosen by the data by default.
     second_labels : PoseDataset, optional
         Another person's labels of the same photos.
-    minutes : float, optional
-        Limit of time: further repeats and the learning curve are left out if they would exceed it.
-    workers : int, default=1
-        Trainings at the same time, each in a process with one thread.
+    minutes : float or None, default=10
+        Limit of time: further repeats and the learning curve are left out if they would exceed it. What an answer needs
+        is always trained. None sets no limit.
+    workers : int or "auto", default="auto"
+        Trainings at the same time, each in a process with one thread. "auto" is one for each core, as far as memory
+        allows; with few subjects or a GPU, one after the other.
     cluster : str or distributed.Client, optional
         Dask scheduler whose workers train.
     output : path, optional
@@ -160,7 +162,7 @@ def plan_comparison(
     train: PoseDataset,
     test: PoseDataset | None,
     *,
-    folds: int = 5,
+    folds: int | str = "auto",
     repeats: int | None = None,
     groups: str | Sequence = "auto",
     near_duplicates=None,

@@ -15,8 +15,9 @@ from sklearn.base import clone
 
 from .._utils.progress import progress
 from .cache import is_fitted
+from .machines import usual_seconds
 from .plan import Plan
-from .scheduling import run_tasks
+from .scheduling import resolve_workers, run_tasks
 from .tasks import Result, Task, read_result, run_task, write_result
 
 __all__ = ["CURVE_SHARES", "Experiment", "Key"]
@@ -40,7 +41,9 @@ class Experiment:
         Untrained machines by name, or functions of the number of training subjects that return one.
     folder : path, optional
         Keeps results and unfinished training: the same experiment, begun again, trains nothing twice.
-    workers, cluster
+    workers : int or "auto", default=1
+        See :func:`.run_tasks`; "auto" as :func:`.resolve_workers` finds.
+    cluster
         See :func:`.run_tasks`.
     jobs : int, default=-1
         Threads of each training.
@@ -63,7 +66,7 @@ class Experiment:
         machines: Mapping[str, Any],
         *,
         folder: str | Path | None = None,
-        workers: int = 1,
+        workers: int | str = 1,
         cluster=None,
         jobs: int = -1,
         minutes: float | None = None,
@@ -78,7 +81,9 @@ class Experiment:
             )
         self.plan, self.machines = plan, dict(machines)
         self.folder = None if folder is None else Path(folder)
-        self.workers, self.cluster, self.jobs, self.minutes = workers, cluster, jobs, minutes
+        n_train = min((len(train) for _, _, train, _ in plan), default=0)
+        self.workers = resolve_workers(n_train) if workers == "auto" else int(workers)
+        self.cluster, self.jobs, self.minutes = cluster, jobs, minutes
         self.random_state, self.verbose = random_state, verbose
         self.results: dict[Key, Result] = {}
         self.notes: list[str] = []
@@ -182,15 +187,31 @@ class Experiment:
     def run(self, tasks: Mapping[Key, Task], what: str) -> None:
         """Run tasks, or read what they gave before."""
         keys = {task.name: key for key, task in tasks.items()}
-        waiting = {task.name: task for task in self._waiting(tasks).values()}
+        left = self._waiting(tasks)
+        workers = self.workers
+        if workers > 1 and len(left) == 1 and self.cluster is None:  # with all threads, in this process
+            workers = 1
+            left = {key: replace(task, machine=self._threaded(task.machine)) for key, task in left.items()}
+        elif workers > 1:  # the longest first, so that no worker is left with one at the end
+            left = dict(sorted(left.items(), key=lambda item: -self._expected(item[0], item[1].machine)))
+        waiting = {task.name: task for task in left.values()}
         bar = progress(
-            run_tasks(run_task, waiting, workers=self.workers, cluster=self.cluster), what,
+            run_tasks(run_task, waiting, workers=workers, cluster=self.cluster), what,
             shown=self.verbose, total=len(tasks), done=len(tasks) - len(waiting),
         )  # fmt: skip
         for name, result in bar:
             write_result(tasks[keys[name]], result)
             self.results[keys[name]] = result
             self.seconds += result.training.get("seconds") or 0.0
+
+    def _threaded(self, machine):
+        """The machine, to be trained with the threads of a training that has the computer to itself."""
+        return clone(machine).set_params(n_jobs=self.jobs) if "n_jobs" in machine.get_params(deep=False) else machine
+
+    def _expected(self, key: Key, machine) -> float:
+        """Seconds of a training, judged by others of the same machine; before there are any, an order of magnitude."""
+        took = [result.training.get("seconds") or 0.0 for known, result in self.results.items() if known[1] == key[1]]
+        return float(np.mean(took)) if took else usual_seconds(machine)
 
     def _fits(self, waiting: list[Key]) -> bool:
         """Whether so many trainings would end before the limit, judged by those of the same machines."""

@@ -27,7 +27,10 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
         help='what stays together in the split: "auto", "folder", "video", "name", "time", "none", a column, or a '
         "regular expression on the path of the photo",
     )  # fmt: skip
-    group.add_argument("--folds", type=int, default=5, help="folds of the cross-validation")
+    group.add_argument(
+        "--folds", type=auto_or_int, default="auto",
+        help="folds of the cross-validation: 5, or 3 for more than 150 subjects",
+    )  # fmt: skip
     group.add_argument(
         "--repeats", type=int, help="repeats of the cross-validation (2), or trainings for one test set (3)"
     )
@@ -46,8 +49,14 @@ def add_label_options(parser: argparse.ArgumentParser) -> None:
         "--max-missing", type=float, default=0.1, help="share of photos that may be missing before it is an error"
     )
     group.add_argument("--rescale", action="store_true", help="labels belong to another resolution of the photos")
-    group.add_argument("--minutes", type=float, help="leave out what is not needed if it would take longer in all")
-    group.add_argument("--workers", type=int, default=1, help="trainings at the same time, in processes")
+    group.add_argument(
+        "--minutes", type=float, default=10.0,
+        help='leave out what is not needed if it would take longer in all; "inf" for no limit',
+    )  # fmt: skip
+    group.add_argument(
+        "--workers", type=auto_or_int, default="auto",
+        help="trainings at the same time, in processes; one for each core by default",
+    )  # fmt: skip
     group.add_argument("--cluster", metavar="ADDRESS", help="Dask scheduler whose workers train (extra cluster)")
     group.add_argument("--no-curve", action="store_true", help="leave out the learning curve")
     group.add_argument("--no-check", action="store_true", help="leave out the check of the labels")
@@ -62,6 +71,11 @@ def load_options(options: argparse.Namespace) -> dict[str, Any]:
         "rescale": options.rescale, "mm_per_pixel": options.mm_per_px,
     }  # fmt: skip
     return {name: value for name, value in given.items() if value is not None}
+
+
+def auto_or_int(text: str) -> str | int:
+    """Type of an option: a whole number, or "auto"."""
+    return text if text == "auto" else int(text)
 
 
 def numbers(text: str) -> tuple[float, ...]:

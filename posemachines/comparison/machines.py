@@ -21,7 +21,7 @@ from ..training import StackedTraining
 
 __all__ = [
     "BASELINES", "FORESTS", "LABELS", "ONE_STAGE", "PEERS", "build", "compile_kernels", "full_name", "has_baselines",
-    "installed", "runs_forests",
+    "installed", "runs_forests", "usual_seconds",
 ]  # fmt: skip
 
 PEERS = ("mediapipe",)
@@ -276,6 +276,16 @@ def runs_forests(machine) -> bool:
     if isinstance(machine, PoseMachine) or isinstance(getattr(machine, "machine", None), PoseMachine):
         return True
     return any(isinstance(stage, ForestStage) for stage in getattr(machine, "stages", None) or ())
+
+
+def usual_seconds(machine) -> float:
+    """An order of magnitude of the time that a training takes: nets more than forests, forests more than baselines."""
+    inner = getattr(machine, "machine", None) or machine
+    if "epochs" in inner.get_params(deep=False) or any(
+        isinstance(stage, ConvStage) for stage in getattr(inner, "stages", None) or ()
+    ):
+        return 100.0
+    return 30.0 if runs_forests(inner) else 1.0
 
 
 def compile_kernels(jobs: int = -1) -> None:

@@ -58,8 +58,11 @@ def _check_labels(options: argparse.Namespace, parser: argparse.ArgumentParser) 
     if options.test_labels is not None and options.test_groups is not None:
         parser.error("--test-labels and --test-groups both name the test set; give one of them")
     for name, least in (("folds", 2), ("workers", 1)):
-        if getattr(options, name) < least:
+        value = getattr(options, name)
+        if value != "auto" and value < least:
             parser.error(f"--{name} must be at least {least}")
+    if not options.minutes > 0:
+        parser.error("--minutes must be positive")
     if options.repeats is not None and options.repeats < 1:
         parser.error("--repeats must be at least 1")
     try:

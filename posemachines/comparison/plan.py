@@ -16,7 +16,8 @@ from ..geometry import crop_shape
 __all__ = ["Plan", "join", "make_plan"]
 
 FEW_LABELS = 1000  # subjects below which machines are cross-validated
-N_FOLDS, N_REPEATS, N_SEEDS = 5, 2, 3
+N_FOLDS, N_FOLDS_OF_MANY, MANY = 5, 3, 150
+N_REPEATS, N_SEEDS = 2, 3
 BLOCKS_PER_FOLD = 2  # of time, in a set of one recording
 _CUT_BY = {
     "photo": "new photos are cropped in the same way: the whole photo",
@@ -96,7 +97,7 @@ def make_plan(
     data: PoseDataset,
     test: PoseDataset | None = None,
     *,
-    n_folds: int = N_FOLDS,
+    n_folds: int | str = "auto",
     n_repeats: int | None = None,
     groups: str | Sequence = "auto",
     near_duplicates=None,
@@ -113,7 +114,8 @@ def make_plan(
         Labelled subjects; the training subjects if there is a test set.
     test : PoseDataset, optional
         A test set of its own. Without one, machines are cross-validated.
-    n_folds : int, default=5
+    n_folds : int or "auto", default="auto"
+        "auto" is 5, or 3 for more than 150 subjects, whose trainings take longer.
     n_repeats : int, optional
         Repeats of the cross-validation (2 by default), or trainings with different seeds for one test set (3).
     groups, near_duplicates
@@ -146,7 +148,9 @@ def make_plan(
         notes.append(f"{lost} subjects without a labelled landmark are left out")
     found = find_groups(whole, groups, near_duplicates=near_duplicates)
     if test is None:
-        divided, found = _cross_validation(whole, found, n_folds, n_repeats or N_REPEATS, random_state)
+        if n_folds == "auto":
+            n_folds = N_FOLDS_OF_MANY if len(whole) > MANY else N_FOLDS
+        divided, found = _cross_validation(whole, found, int(n_folds), n_repeats or N_REPEATS, random_state)
     else:
         found = _within_the_test(whole, found, len(train))
         divided = _held_out(found, len(train), n_repeats or N_SEEDS)

@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["LostWorkers", "run_tasks"]
+import joblib
+import psutil
+
+__all__ = ["LostWorkers", "resolve_workers", "run_tasks"]
+
+FEWEST_SUBJECTS = 60
+"""With fewer to train on, processes would take longer to start than they save."""
+MEMORY_OF_A_WORKER = 2 * 2**30
+MOST_WORKERS = 16
 
 ATTEMPTS = 3
 """How often a task is started before the run gives up, when the workers that ran it died."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """Environment of a worker: as many workers as cores would otherwise wait for each other's threads."""
 logger = logging.getLogger(__name__)
+
+
+def resolve_workers(n_train: int) -> int:
+    """How many trainings run at the same time, for so many subjects to train on.
+
+    One for each core that this process may use, as far as memory allows; with few subjects, or a GPU, which trainings
+    would fight for, one after the other.
+    """
+    import torch
+
+    if n_train < FEWEST_SUBJECTS or torch.cuda.is_available():
+        return 1
+    room = int(psutil.virtual_memory().available // MEMORY_OF_A_WORKER)
+    return max(min(joblib.cpu_count(), room, MOST_WORKERS), 1)
 
 
 class LostWorkers(RuntimeError):
@@ -60,6 +83,8 @@ def _in_processes(function, tasks: dict[str, Any], workers: int) -> Iterator[tup
     from joblib.externals.loky import ProcessPoolExecutor, as_completed
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
+    # loky replaces a worker whose memory has grown, and says so; nothing is lost by it
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     for attempt in range(1, ATTEMPTS + 1):
         pool = ProcessPoolExecutor(min(workers, len(tasks) or 1), env=ONE_THREAD)
         try:
@@ -68,6 +93,7 @@ def _in_processes(function, tasks: dict[str, Any], workers: int) -> Iterator[tup
                 result = future.result()
                 del tasks[futures[future]]
                 yield futures[future], result
+            pool.shutdown(wait=True)
             return
         except BrokenProcessPool as error:
             logger.warning("a worker died (attempt %d of %d): %d tasks are left", attempt, ATTEMPTS, len(tasks))
@@ -76,7 +102,7 @@ def _in_processes(function, tasks: dict[str, Any], workers: int) -> Iterator[tup
                     f"workers died {ATTEMPTS} times with {len(tasks)} tasks left, perhaps for lack of memory; repeat "
                     "the command with fewer workers: it resumes with what is left"
                 ) from error
-        finally:
+        finally:  # if something went wrong: what still runs is of no use
             pool.shutdown(wait=True, kill_workers=True)
 
 

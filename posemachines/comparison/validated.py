@@ -120,7 +120,7 @@ class ValidatedComparison:
         final: bool = True,
         n_examples: int = 40,
         n_timed: int = 30,
-        workers: int = 1,
+        workers: int | str = 1,
         cluster=None,
         jobs: int = -1,
         minutes: float | None = None,

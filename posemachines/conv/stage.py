@@ -53,7 +53,7 @@ class ConvStage(Stage):
         Whether later stages read a map of the subject's centre. Default: the published networks do.
     backbone : {"efficientnet-lite0", "efficientnet-lite1", "efficientnet-lite2"}, default="efficientnet-lite0"
         Of `cpm-pretrained`.
-    backbone_stride : {8, 16, 32}, default=32
+    backbone_stride : {8, 16, 32}, default=16
         Stride of the last maps of that backbone that are used; the blocks after them are left out.
     stem_width, feature_width, coarse_width : int
         Channels of the backbone of `cpm-lite` at stride 4, 8 and 16. `feature_width` is a multiple of 4. The other two
@@ -113,7 +113,7 @@ class ConvStage(Stage):
         caffe_compatible: bool = False,
         centre_map: bool | None = None,
         backbone: str = "efficientnet-lite0",
-        backbone_stride: int = 32,
+        backbone_stride: int = 16,
         stem_width: int = 64,
         feature_width: int = 96,
         coarse_width: int = 128,

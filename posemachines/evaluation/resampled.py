@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,8 +78,10 @@ class Difference:
     reason: str = ""
 
 
-def folds_test(differences: np.ndarray, n_test: float, n_train: float) -> Difference:
-    """The corrected resampled t-test.
+def folds_test(
+    differences: np.ndarray, n_test: float, n_train: float, *, of_subjects: float | None = None, n_groups: int = 0
+) -> Difference:
+    """A t-test over the folds of a cross-validation, corrected for the training subjects that folds share.
 
     Parameters
     ----------
@@ -87,6 +89,11 @@ def folds_test(differences: np.ndarray, n_test: float, n_train: float) -> Differ
         Of two machines, one per repeat and fold.
     n_test, n_train : float
         Subjects that are tested, and trained on, in a fold.
+    of_subjects : float, optional
+        Variance of the mean difference over all subjects that comes of their being a sample, for example by a
+        bootstrap. Without it, the test is the corrected resampled t-test [1]_.
+    n_groups : int
+        Independent groups of subjects from which `of_subjects` is known.
 
     Returns
     -------
@@ -94,17 +101,18 @@ def folds_test(differences: np.ndarray, n_test: float, n_train: float) -> Differ
 
     Notes
     -----
-    Trainings of different folds share subjects, so the usual variance of the mean is too small; it is multiplied by
-    1/K + n_test/n_train instead of 1/K [1]_. Repeats make the variance of a fold better known, R (K - 1) degrees of
-    freedom, but add no subjects: they do not enter the factor, as they do in the usual test for repeated
-    cross-validation [2]_, which is less strict. ``benchmarks/studies/false_verdicts.py`` simulates how often equal
-    machines are called different.
+    Trainings of different folds share subjects, so the usual variance of the mean, that between folds over K, is too
+    small. Nadeau and Bengio [1]_ add n_test/n_train times the variance between folds. That is mostly a variance between
+    subjects, K times `of_subjects`, which is known from many subjects instead of a few folds; so this is added in its
+    place. The first part is not taken to be less than `of_subjects`, of which it is an estimate if all trainings are
+    alike. Degrees of freedom are those of Welch and Satterthwaite [2]_, where repeats make the variance between folds
+    better known, R (K - 1). ``benchmarks/studies/false_verdicts.py`` simulates how often equal machines are called
+    different.
 
     References
     ----------
     .. [1] Nadeau and Bengio, "Inference for the generalization error", Machine Learning 2003.
-    .. [2] Bouckaert and Frank, "Evaluating the replicability of significance tests for comparing learning algorithms",
-       PAKDD 2004.
+    .. [2] Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics Bulletin 1946.
     """
     from scipy import stats
 
@@ -116,8 +124,15 @@ def folds_test(differences: np.ndarray, n_test: float, n_train: float) -> Differ
         reason = _MISSING if len(known) < differences.size else _SINGLE
         return Difference(value, (float("nan"), float("nan")), float("nan"), reason)
     of_folds = float(differences.var(axis=1, ddof=1).mean())
-    error = np.sqrt((1 / n_folds + n_test / n_train) * of_folds)
-    return _of_t(float(known.mean()), float(error), len(differences) * (n_folds - 1), stats.t)
+    freedom = float(len(differences) * (n_folds - 1))
+    shared = n_test / n_train
+    if of_subjects is None or n_groups < 2:
+        return _of_t(float(known.mean()), float(np.sqrt((1 / n_folds + shared) * of_folds)), freedom, stats.t)
+    of_trainings, of_sharing = max(of_folds / n_folds, of_subjects), n_folds * shared * of_subjects
+    total = of_trainings + of_sharing
+    if total > 0:
+        freedom = total**2 / (of_trainings**2 / freedom + of_sharing**2 / (n_groups - 1))
+    return _of_t(float(known.mean()), float(np.sqrt(total)), freedom, stats.t)
 
 
 def seeds_test(
@@ -163,15 +178,22 @@ def seeds_test(
     if len(each) < 2 or len(names) < 2 or not np.isfinite(each).all():
         reason = _SINGLE if len(each) < 2 else _MISSING if len(names) > 1 else "all test subjects are of one group"
         return Difference(value, (float("nan"), float("nan")), float("nan"), reason)
-    drawn = _resampled(a, b, measure, numbers.ravel(), random_state)
     n_trainings = len(each)
     of_training = trained.var(axis=1, ddof=1) / n_trainings
-    of_subjects = float(np.nanvar(drawn)) * len(names) / (len(names) - 1) * (1 + len(groups) / n_train)
+    of_subjects = _variance_of_groups(a, b, measure, numbers.ravel(), random_state) * (1 + len(groups) / n_train)
     total = float(of_training.sum() + of_subjects)
     if total <= 0:
         return Difference(value, (value, value), 1.0 if value == 0 else 0.0)
     freedom = total**2 / ((of_training**2).sum() / (n_trainings - 1) + of_subjects**2 / (len(names) - 1))
     return _of_t(value, float(np.sqrt(total)), float(freedom), stats.t)
+
+
+def _variance_of_groups(
+    a: np.ndarray, b: np.ndarray, measure: Measure, groups: np.ndarray, random_state: int = 0
+) -> float:
+    """Variance of the difference of two measures that comes of the groups, numbered from 0, being a sample."""
+    n_groups = int(groups.max()) + 1
+    return float(np.nanvar(_resampled(a, b, measure, groups, random_state))) * n_groups / (n_groups - 1)
 
 
 def _resampled(a: np.ndarray, b: np.ndarray, measure: Measure, groups: np.ndarray, random_state: int) -> np.ndarray:
@@ -214,15 +236,38 @@ def _of_t(value: float, error: float, freedom: float, t) -> Difference:
 
 
 def compare_folds(
-    a: np.ndarray, b: np.ndarray, measure: Callable[[np.ndarray], float], folds: np.ndarray, n_train: float
+    a: np.ndarray, b: np.ndarray, measure: Measure, folds: np.ndarray, n_train: float, groups: np.ndarray | None = None
 ) -> Difference:
-    """:func:`folds_test` of errors (R, N, P) of cross-validation, with the fold of each subject, (R, N)."""
+    """:func:`folds_test` of two machines.
+
+    Parameters
+    ----------
+    a, b : ndarray of shape (R, N, P)
+        Errors in R repeats of a cross-validation.
+    measure : Measure
+    folds : int ndarray of shape (R, N)
+        Fold in which each subject was tested.
+    n_train : float
+        Training subjects of a fold.
+    groups : ndarray of shape (N,), optional
+        Subjects that are not independent; by default, all are.
+
+    Returns
+    -------
+    Difference
+    """
     differences, sizes = [], []
     for one, other, numbers in zip(a, b, folds, strict=True):
         tested = [numbers == fold for fold in range(int(folds.max()) + 1)]
         differences.append([measure(one[chosen]) - measure(other[chosen]) for chosen in tested])
         sizes += [int(chosen.sum()) for chosen in tested]
-    return folds_test(np.array(differences), float(np.mean(sizes)), n_train)
+    names, owners = np.unique(np.arange(a.shape[1]) if groups is None else groups, return_inverse=True)
+    of_subjects = None
+    if len(names) > 1 and np.isfinite(differences).all():
+        of_subjects = _variance_of_groups(a, b, measure, owners.ravel())
+    return folds_test(
+        np.array(differences), float(np.mean(sizes)), n_train, of_subjects=of_subjects, n_groups=len(names)
+    )
 
 
 def verdicts(
@@ -271,7 +316,7 @@ def verdicts(
                 if folds is None:
                     result = seeds_test(values[a], values[b], measure, groups, n_train)
                 else:
-                    result = compare_folds(values[a], values[b], measure, folds, n_train)
+                    result = compare_folds(values[a], values[b], measure, folds, n_train, groups)
                 found.append(_entry(a, b, measure, result))
     _correct([one for one in found if one["measure"] == measured[0].name])
     for a, b in {(one["a"], one["b"]): None for one in found}:

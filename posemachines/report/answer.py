@@ -97,7 +97,10 @@ def _second(verdicts: Verdicts, name: str) -> str:
             f"{label} has a mean error {size}; with one training of each machine, it may be worse or have had bad luck."
         )
     ends = [-end for end in reversed(one["interval"])] if lower else one["interval"]
-    interval = f"({LEVEL} interval {verdicts.quantities.ends(ends)})"
+    alone = one["state"] == "open" and ends[0] > 0  # before the correction for all pairs
+    interval = f"({LEVEL} interval {verdicts.quantities.ends(ends)}" + (
+        ", if only these two were compared)" if alone else ")"
+    )
     if one["state"] in ("worse", "better"):
         text = f"{label} is {one['state']}: its mean error is {size} {interval}"
     else:

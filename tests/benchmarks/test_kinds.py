@@ -46,7 +46,8 @@ def report(**changes):
         "verdicts": [
             verdict("cpm", "ridge", -0.8, True), verdict("pm", "cpm", 1.55, False), verdict("cpm", "mean", -26.4, True)
         ],
-        "test": "corrected resampled t-test over 5 folds x 2 repeats, with Holm's correction",
+        "test": "t-test over 5 folds x 2 repeats, corrected for the training subjects that they share, with Holm's "
+        "correction",
         "human": None,
         "curve": None,
         "speed": {"cpm": {"ms": 7.25}},

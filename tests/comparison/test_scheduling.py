@@ -5,10 +5,11 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from posemachines.comparison.scheduling import LostWorkers, run_tasks
+from posemachines.comparison.scheduling import LostWorkers, resolve_workers, run_tasks
 
 TASKS = {f"task {number}": number for number in range(5)}
 SQUARES = {name: number**2 for name, number in TASKS.items()}
@@ -88,3 +89,15 @@ def test_a_worker_of_a_cluster_is_killed_in_the_middle(cluster):
 def test_an_error_of_a_task_on_a_cluster_is_raised(cluster):
     with pytest.raises(ValueError, match="no square of"):
         list(run_tasks(fail, {"a": 1}, cluster=cluster.scheduler_address))
+
+
+@pytest.mark.parametrize(
+    ("cores", "gib", "cuda", "n_train", "expected"),
+    [(2, 24, False, 200, 2), (64, 256, False, 200, 16), (8, 7, False, 200, 3), (8, 1, False, 200, 1),
+     (8, 64, True, 200, 1), (8, 64, False, 59, 1), (1, 64, False, 200, 1)],
+)  # fmt: skip
+def test_as_many_workers_as_cores_memory_and_subjects_allow(monkeypatch, cores, gib, cuda, n_train, expected):
+    monkeypatch.setattr("joblib.cpu_count", lambda: cores)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=gib * 2**30))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    assert resolve_workers(n_train) == expected

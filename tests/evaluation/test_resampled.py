@@ -8,7 +8,7 @@ from scipy import stats
 
 from benchmarks.studies.false_verdicts import BETTER, DESIGNS, RESULTS, WORLDS, main, share_called_different
 from posemachines.evaluation import resampled
-from posemachines.evaluation.resampled import Measure, folds_test, measures, seeds_test, verdicts
+from posemachines.evaluation.resampled import Measure, compare_folds, folds_test, measures, seeds_test, verdicts
 
 MEAN = Measure("mean error", "error")
 EXTREME = 1.0  # what a training subject contributes in a world that is there to show the limit of the tests
@@ -21,6 +21,31 @@ def test_the_corrected_test_by_hand():
     assert found.value == 2
     assert found.interval == pytest.approx((2 - 3.182446 * error, 2 + 3.182446 * error), abs=1e-5)
     assert 0.04 < found.p < 0.06
+
+
+def test_what_is_known_of_subjects_by_hand():
+    """The parts are max(2/3 / 4, 0.1) and 4 * 25/75 * 0.1, of 3 and 9 degrees of freedom."""
+    differences = np.array([[1.0, 2.0, 3.0, 2.0]])
+    found = folds_test(differences, n_test=25, n_train=75, of_subjects=0.1, n_groups=10)
+    parts = np.array([1 / 6, 4 / 30])
+    freedom = parts.sum() ** 2 / (parts[0] ** 2 / 3 + parts[1] ** 2 / 9)
+    reach = stats.t.ppf(0.975, freedom) * np.sqrt(parts.sum())
+    assert found.interval == pytest.approx((2 - reach, 2 + reach))
+    alike = folds_test(np.full((1, 4), 2.0), n_test=25, n_train=75, of_subjects=0.1, n_groups=10)
+    assert alike.interval[0] < 2 < alike.interval[1], "equal folds are luck: subjects still differ"
+    assert folds_test(np.full((1, 4), 2.0), 25, 75, of_subjects=0.0, n_groups=10).p == 0
+
+
+def test_the_variance_of_subjects_counts_groups(rng):
+    """Copies of a subject are one subject."""
+    errors = {name: rng.lognormal(size=(1, 20, 3)) for name in "ab"}
+    folds, groups = np.arange(20)[None] % 4, np.arange(20)
+    alone = compare_folds(errors["a"], errors["b"], MEAN, folds, 15, groups)
+    copied = {name: np.repeat(values, 3, axis=1) for name, values in errors.items()}
+    together = compare_folds(copied["a"], copied["b"], MEAN, np.repeat(folds, 3, axis=1), 45, np.repeat(groups, 3))
+    assert together.interval == pytest.approx(alone.interval)
+    apart = compare_folds(copied["a"], copied["b"], MEAN, np.repeat(folds, 3, axis=1), 45)
+    assert np.ptp(apart.interval) < 0.95 * np.ptp(alone.interval)
 
 
 def test_one_training_each_gives_no_verdict(rng):

@@ -79,6 +79,13 @@ def test_a_difference_that_is_not_established_is_called_so_at_every_measure(turn
     assert states == ["open", "open", "worse", "saturated"]
 
 
+def test_an_interval_without_zero_that_establishes_nothing_is_explained():
+    one = verdict("pm", "cpm", "mean error", 1.5) | {"significant": False, "better": None, "p_holm": 0.07}
+    text = said(made_answer(("pm", "cpm"), verdicts=[one]))["The others"]
+    assert "is worse is not established" in text
+    assert "(95 % interval 0.9 to 2.1, if only these two were compared)" in text
+
+
 def test_a_worse_machine_that_is_better_by_one_measure_is_reported_as_such():
     found = [
         verdict("pm", "cpm", "mean error", 1.5),

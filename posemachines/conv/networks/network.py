@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ...backbones import BACKBONES, STRIDES
+from ...backbones import BACKBONES
 from ...io.old_machines import NETWORKS as OLD_NETWORK_NAMES
 from .hand_made import HandMadeTrunk
 from .lite import LiteHead, LiteTrunk, ScaledConv2d
@@ -299,7 +299,7 @@ def build_network(
     """
     name = network_name(name)
     if name == "cpm-pretrained":
-        widths = {"backbone": BACKBONES[0], "backbone_stride": STRIDES[-1]} | widths
+        widths = {"backbone": BACKBONES[0], "backbone_stride": 16} | widths
     design = Design(name, caffe_compatible, name in PUBLISHED if sees_centre is None else sees_centre, **widths)
     return assemble(design, n_maps, [index > 0 for index in range(n_stages)])
 
