@@ -6,7 +6,7 @@ import re
 
 from benchmarks.publishing.forest_tables import Table, accuracy, calibration, read
 
-__all__ = ["FILES", "accuracy", "calibration", "commands", "layers", "peak", "read", "size", "speed"]
+__all__ = ["FILES", "accuracy", "calibration", "commands", "layers", "peak", "read", "size", "speed", "training_speed"]
 
 FILES = ("cpm_lspet", "conv_speed")
 
@@ -45,6 +45,22 @@ def speed(result: dict) -> Table:
             f"{each['difference']:.0e}",
         )
         for each in result["comparisons"]
+    ]
+    return heads, rows
+
+
+def training_speed(result: dict) -> Table:
+    """One row per comparison of trainings."""
+    heads = ("Work", "Compared with", "Ours", "Theirs", "Speed-up")
+    rows = [
+        (
+            one["work"],
+            one["against"],
+            f"{one['ours_ms']:,.1f} ms",
+            f"{one['theirs_ms']:,.1f} ms",
+            f"{one['ratio']:.2f} x",
+        )
+        for one in result["comparisons"]
     ]
     return heads, rows
 

@@ -60,7 +60,8 @@ def _studies_of_parts() -> dict[str, list[str]]:
 
 
 def _speed() -> dict[str, list[str]]:
-    forests, nets, bootstrap = map(results_file.read, ("forest_speed", "conv_speed", "bootstrap_speed"))
+    files = ("forest_speed", "conv_speed", "training_speed", "bootstrap_speed")
+    forests, nets, training, bootstrap = map(results_file.read, files)
     settings = bootstrap["settings"]
     resampling = (
         f"{settings['resamples']:,} bootstrap resamples of the PCK of {settings['people']:,} subjects with "
@@ -75,6 +76,7 @@ def _speed() -> dict[str, list[str]]:
             net_tables.peak(nets),
             _command(nets),
         ],
+        "training_speed": [tables.list_table(*net_tables.training_speed(training)), _command(training)],
         "bootstrap_speed": [resampling, _command(bootstrap)],
     }
 

@@ -10,6 +10,8 @@ from typing import Any
 import joblib
 import psutil
 
+from ..conv.devices import choose_device
+
 __all__ = ["LostWorkers", "resolve_workers", "run_tasks"]
 
 FEWEST_SUBJECTS = 60
@@ -30,9 +32,7 @@ def resolve_workers(n_train: int) -> int:
     One for each core that this process may use, as far as memory allows; with few subjects, or a GPU, which trainings
     would fight for, one after the other.
     """
-    import torch
-
-    if n_train < FEWEST_SUBJECTS or torch.cuda.is_available():
+    if n_train < FEWEST_SUBJECTS or choose_device("auto").type == "cuda":
         return 1
     room = int(psutil.virtual_memory().available // MEMORY_OF_A_WORKER)
     return max(min(joblib.cpu_count(), room, MOST_WORKERS), 1)

@@ -41,11 +41,13 @@ def arguments(root, files, layout):
 @pytest.mark.filterwarnings("ignore:left out because no training subject")
 def test_every_format_is_compared(saved, layout, tmp_path, capsys):
     root, _, files = saved
+    every = layout == "csv"  # the machines do not see the format: the forest stands for them
     options = [*arguments(root, files, layout), *TINY, "--output", str(tmp_path)]
+    options += [] if every else ["--machines", "pm"]
     assert compare_pm_cpm.main([*options, "--trained", str(tmp_path)]) == 0, capsys.readouterr().err
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["finished"]
-    assert list(report["machines"]) == ["mean", "pm", "pm-pretrained", "cpm"]
+    assert list(report["machines"]) == ["mean", "pm", *(["pm-pretrained", "cpm"] if every else [])]
     data = report["dataset"]
     assert (data["train"], data["test"]) == (32, 8)
     assert len(data["parts"]) == PARTS[DATASET[layout]]

@@ -108,7 +108,7 @@ TOGETHER = """
 import sys
 import torch
 from posemachines.conv.trainer.distributed import join_world
-from tests.conv.test_pretrained import EXACT
+from tests.conv.pretrained.test_machines import EXACT
 from tests.conv.conv_toys import tiny_machine, tiny_training
 from tests.toys import draw_dots
 torch.set_num_threads(1)
