@@ -45,7 +45,7 @@ from posemachines.profiling.cost import machine_description, versions
 PACKAGES = ("posemachines", "numpy", "numba", "torch")
 OUTPUT = Path(__file__).resolve().parents[1] / "results" / "training_speed.json"
 N_CLASSES = 15
-SIZES: dict[str, Any] = {"cells": (4_000, 16_000, 160_000), "features": 1600, "people": 60, "batch": 16, "crop": 128}
+SIZES: dict[str, Any] = {"cells": (4_000, 16_000, 160_000), "features": 1600, "people": 20, "batch": 16, "crop": 128}
 QUICK: dict[str, Any] = {"cells": (500,), "features": 40, "people": 8, "batch": 2, "crop": 64, "seconds": 0.001}
 
 
