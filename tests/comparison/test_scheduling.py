@@ -99,5 +99,6 @@ def test_an_error_of_a_task_on_a_cluster_is_raised(cluster):
 def test_as_many_workers_as_cores_memory_and_subjects_allow(monkeypatch, cores, gib, cuda, n_train, expected):
     monkeypatch.setattr("joblib.cpu_count", lambda: cores)
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=gib * 2**30))
-    monkeypatch.setattr("torch.cuda.is_available", lambda: cuda)
+    device = SimpleNamespace(type="cuda" if cuda else "cpu")
+    monkeypatch.setattr("posemachines.comparison.scheduling.choose_device", lambda _: device)
     assert resolve_workers(n_train) == expected
