@@ -196,9 +196,10 @@ class Comparison:
         return record
 
     def _write(self, folder: Path) -> None:
-        """All files of the report; each replaces its older version at once."""
+        """All files of the report; each replaces its older version at once. Pictures are drawn at the end."""
         report = self.report()
         report.to_json(folder / "report.json")
         report.to_markdown(folder / "report.md")
         report.to_html(folder / "report.html")
-        report.write_pictures(folder)
+        if self.content["finished"]:
+            report.write_pictures(folder)
