@@ -49,6 +49,8 @@ class Experiment:
         Threads of each training.
     minutes : float, optional
         What goes beyond the first repeat is left out, with a note, if it would take longer in all.
+    spent : float, default=0
+        Seconds of earlier calls that were interrupted, which count against the limit.
     random_state : int, default=0
         Seed of the first training; each one has its own.
     verbose : bool, default=False
@@ -70,6 +72,7 @@ class Experiment:
         cluster=None,
         jobs: int = -1,
         minutes: float | None = None,
+        spent: float = 0.0,
         random_state: int = 0,
         verbose: bool = False,
     ) -> None:
@@ -87,7 +90,7 @@ class Experiment:
         self.random_state, self.verbose = random_state, verbose
         self.results: dict[Key, Result] = {}
         self.notes: list[str] = []
-        self._began = time.perf_counter()
+        self._began = time.perf_counter() - spent
         self.seconds = 0.0  # of all trainings of this call
 
     # -- what is trained ----------------------------------------------------------------------------------------------

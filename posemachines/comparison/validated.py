@@ -142,7 +142,7 @@ class ValidatedComparison:
         self.final_file: dict[str, Any] | None = None
         self.experiment = Experiment(
             plan, machines, folder=self.folder, workers=workers, cluster=cluster, jobs=jobs, minutes=minutes,
-            random_state=random_state, verbose=verbose,
+            spent=self._before, random_state=random_state, verbose=verbose,
         )  # fmt: skip
         self.answer = Answer(
             self.experiment, self.labels, thresholds=thresholds, second_joints=second_joints, label_check=label_check,

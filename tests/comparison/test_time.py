@@ -83,3 +83,12 @@ def test_known_times_decide_the_order(recorded):
     run.run(run.final_task("forest"), "training on everything")
     run.run(run.fold_tasks(0), "first repeat")
     assert recorded.calls[-1][1][0][0].startswith("forest")
+
+
+def test_time_of_interrupted_runs_counts(recorded):
+    first, again = (
+        Experiment(make_experiment(1).plan, {"mean": MeanPose()}, minutes=10, spent=spent) for spent in (0.0, 601.0)
+    )
+    assert first.affordable(first.fold_tasks(0), "more")
+    assert not again.affordable(again.fold_tasks(0), "more")
+    assert again.notes == ["more was left out: the limit of 10 minutes"]
