@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a check
 
 import posemachines
 from benchmarks.publishing.results_file import write_json
-from benchmarks.training.shipped import TEST, TRAIN, VALIDATION, accuracies, calibration, load
+from benchmarks.training.shipped import TEST, TRAIN, VALIDATION, accuracies, calibration, default_files, load
 from posemachines import Augmentation, ConvPoseMachine, ConvStage, JointTraining
 from posemachines.conv import network_facts
 from posemachines.conv.trainer.distributed import join_world
@@ -42,7 +42,6 @@ RECIPE = JointTraining(
     batch_size=32, learning_rate=4e-3, weight_decay=0.03, warm_up=0.05, sigma=6.25, ema_decay=0.999,
     augmentation=Augmentation(rotation=45.0, scale_jitter=(0.7, 1.35), shift=0.08, colour=0.3),
 )  # fmt: skip
-PACKAGE, RESULTS = Path("posemachines/pretrained"), Path("benchmarks/results")
 PACKAGES = ("posemachines", "numpy", "torch")
 
 
@@ -113,9 +112,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="default: benchmarks/results, or runs/ with --validate")
     options = parser.parse_args(arguments)
     options.arguments = arguments
-    folders = (Path("runs"), Path("runs")) if options.validate else (PACKAGE, RESULTS)
-    options.model = options.model or folders[0] / "cpm_lspet.safetensors"
-    options.output = options.output or folders[1] / "cpm_lspet.json"
+    model, output = default_files("cpm_lspet", ".safetensors", validate=options.validate)
+    options.model, options.output = options.model or model, options.output or output
     if options.measure:
         result = json.loads(options.output.read_text(encoding="utf-8"))
     else:

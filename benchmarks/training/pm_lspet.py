@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a check
 
 import posemachines
 from benchmarks.publishing.results_file import write_json
-from benchmarks.training.shipped import TEST, TRAIN, VALIDATION, accuracies, calibration, load
+from benchmarks.training.shipped import TEST, TRAIN, VALIDATION, accuracies, calibration, default_files, load
 from posemachines import CellSampling, ForestStage, PoseMachine
 from posemachines.datasets import Crops
 from posemachines.profiling.cost import machine_description, measured, versions
@@ -29,7 +29,6 @@ from posemachines.report.schema import settings_to_json
 
 RECIPE = {"n_rounds": 100, "n_trees": 2, "max_samples": 0.35}
 NAMES = {"hand-made": "pm_lspet", "efficientnet-lite0": "pm_pretrained_lspet"}  # of the files, by the features
-PACKAGE, RESULTS = Path("posemachines/pretrained"), Path("benchmarks/results")
 PACKAGES = ("posemachines", "numpy", "scikit-learn", "numba")
 
 
@@ -77,9 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, help="default: benchmarks/results, or runs/ with --validate")
     options = parser.parse_args(arguments)
     name = NAMES[options.features]
-    folders = (Path("runs"), Path("runs")) if options.validate else (PACKAGE, RESULTS)
-    options.model = options.model or folders[0] / f"{name}.npz"
-    options.output = options.output or folders[1] / f"{name}.json"
+    model, output = default_files(name, ".npz", validate=options.validate)
+    options.model, options.output = options.model or model, options.output or output
     options.checkpoint = options.checkpoint or Path("runs") / name
     if options.measure:
         result = json.loads(options.output.read_text(encoding="utf-8"))

@@ -28,6 +28,12 @@ VARIANTS = {
 }
 
 
+def default_files(name: str, suffix: str, *, validate: bool) -> tuple[Path, Path]:
+    """Files of a machine and its result: the shipped ones, or in ``runs``, which keeps these, to choose settings."""
+    model, output = (Path("runs"),) * 2 if validate else (Path("posemachines/pretrained"), Path("benchmarks/results"))
+    return model / f"{name}{suffix}", output / f"{name}.json"
+
+
 def load(root: Path, photos: range, jobs: int, *, size: int = CROP) -> Crops:
     """Crops, with sides of `size` px, of the subjects of these photos of LSPET, by their numbers."""
     data = load_lspet(root)

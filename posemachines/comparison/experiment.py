@@ -84,8 +84,10 @@ class Experiment:
             )
         self.plan, self.machines = plan, dict(machines)
         self.folder = None if folder is None else Path(folder)
-        n_train = min((len(train) for _, _, train, _ in plan), default=0)
-        self.workers = resolve_workers(n_train) if workers == "auto" else int(workers)
+        if workers == "auto":
+            n_train = min((len(train) for _, _, train, _ in plan), default=0)
+            workers = 1 if cluster is not None else resolve_workers(n_train)
+        self.workers = int(workers)
         self.cluster, self.jobs, self.minutes = cluster, jobs, minutes
         self.random_state, self.verbose = random_state, verbose
         self.results: dict[Key, Result] = {}
@@ -211,20 +213,25 @@ class Experiment:
         """The machine, to be trained with the threads of a training that has the computer to itself."""
         return clone(machine).set_params(n_jobs=self.jobs) if "n_jobs" in machine.get_params(deep=False) else machine
 
+    def _took(self, name: str) -> float | None:
+        """Mean seconds of the trainings of a machine on whole folds or everything; None before there are any."""
+        took = [
+            result.training.get("seconds") or 0.0
+            for key, result in self.results.items()
+            if key[0] in ("fold", "final") and key[1] == name
+        ]
+        return float(np.mean(took)) if took else None
+
     def _expected(self, key: Key, machine) -> float:
         """Seconds of a training, judged by others of the same machine; before there are any, an order of magnitude."""
-        took = [result.training.get("seconds") or 0.0 for known, result in self.results.items() if known[1] == key[1]]
-        return float(np.mean(took)) if took else usual_seconds(machine)
+        took = self._took(key[1])
+        return usual_seconds(machine) if took is None else took
 
     def _fits(self, waiting: list[Key]) -> bool:
         """Whether so many trainings would end before the limit, judged by those of the same machines."""
         if self.minutes is None:
             return True
-        expected = 0.0
-        for _, name, _, _ in waiting:
-            alike = [result for key, result in self.results.items() if key[:2] == ("fold", name)]
-            took = [result.training.get("seconds") or 0.0 for result in alike]
-            expected += float(np.mean(took)) if took else 0.0
+        expected = sum(self._took(name) or 0.0 for _, name, _, _ in waiting)
         passed = time.perf_counter() - self._began
         return passed + expected / max(self.workers, 1) <= 60 * self.minutes
 

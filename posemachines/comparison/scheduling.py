@@ -87,13 +87,14 @@ def _in_processes(function, tasks: dict[str, Any], workers: int) -> Iterator[tup
     warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
     for attempt in range(1, ATTEMPTS + 1):
         pool = ProcessPoolExecutor(min(workers, len(tasks) or 1), env=ONE_THREAD)
+        done = False
         try:
             futures = {pool.submit(function, task): name for name, task in tasks.items()}
             for future in as_completed(futures):
                 result = future.result()
                 del tasks[futures[future]]
                 yield futures[future], result
-            pool.shutdown(wait=True)
+            done = True
             return
         except BrokenProcessPool as error:
             logger.warning("a worker died (attempt %d of %d): %d tasks are left", attempt, ATTEMPTS, len(tasks))
@@ -102,8 +103,8 @@ def _in_processes(function, tasks: dict[str, Any], workers: int) -> Iterator[tup
                     f"workers died {ATTEMPTS} times with {len(tasks)} tasks left, perhaps for lack of memory; repeat "
                     "the command with fewer workers: it resumes with what is left"
                 ) from error
-        finally:  # if something went wrong: what still runs is of no use
-            pool.shutdown(wait=True, kill_workers=True)
+        finally:  # what still runs after an error is of no use
+            pool.shutdown(wait=True, kill_workers=not done)
 
 
 def _on_cluster(function, tasks: Mapping[str, Any], cluster) -> Iterator[tuple[str, Any]]:

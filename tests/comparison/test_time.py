@@ -92,3 +92,12 @@ def test_time_of_interrupted_runs_counts(recorded):
     assert first.affordable(first.fold_tasks(0), "more")
     assert not again.affordable(again.fold_tasks(0), "more")
     assert again.notes == ["more was left out: the limit of 10 minutes"]
+
+
+def test_trainings_on_a_cluster_keep_their_threads(recorded, monkeypatch):
+    monkeypatch.setattr(experiments, "resolve_workers", lambda _: 8)
+    made = Experiment(
+        make_experiment(1).plan, {"net": ConvPoseMachine()}, workers="auto", cluster="tcp://host:1", jobs=4
+    )
+    made.run(made.fold_tasks(0), "first repeat")
+    assert {jobs for _, tasks in recorded.calls for _, jobs in tasks} == {4}
