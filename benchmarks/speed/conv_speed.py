@@ -30,7 +30,7 @@ from torch.nn import functional
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
 
 from benchmarks.publishing.results_file import write_json
-from benchmarks.speed.turns import Works, medians, take_turns
+from benchmarks.speed.turns import Works, medians, parse_options, take_turns
 from posemachines.conv._kernels import fft, spectra
 from posemachines.conv._kernels.fft import LargeConv2d
 from posemachines.conv.convert.onnx import export_network
@@ -309,10 +309,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that everything runs and agrees")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="result file")
     parser.set_defaults(**{name: size for name, size in SIZES.items() if name != "people"})
-    options = parser.parse_args(arguments)
-    if options.repetitions < 3:
-        parser.error(f"--repetitions must be at least 3; got {options.repetitions}")
-    vars(options).update(QUICK if options.quick else {})
+    options = parse_options(parser, arguments, QUICK)
     given = sys.argv[1:] if arguments is None else arguments
     head = {
         "format": "posemachines conv speed",

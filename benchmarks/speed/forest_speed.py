@@ -33,7 +33,7 @@ from sklearn.ensemble import RandomForestClassifier
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
 
 from benchmarks.publishing.results_file import write_json
-from benchmarks.speed.turns import Work, medians, take_turns
+from benchmarks.speed.turns import Work, medians, parse_options, take_turns
 from posemachines import ForestStage, PoseMachine, Runtime
 from posemachines.beliefs import decode
 from posemachines.datasets import make_synthetic
@@ -364,10 +364,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that everything runs and agrees")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="result file")
     parser.set_defaults(**SIZES)
-    options = parser.parse_args(arguments)
-    if options.repetitions < 3:
-        parser.error(f"--repetitions must be at least 3; got {options.repetitions}")
-    vars(options).update(QUICK if options.quick else {})
+    options = parse_options(parser, arguments, QUICK)
     given = sys.argv[1:] if arguments is None else arguments
     head = {
         "format": "posemachines forest speed",

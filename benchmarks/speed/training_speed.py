@@ -30,7 +30,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # run from a checkout, installed or not
 
 from benchmarks.publishing.results_file import write_json
-from benchmarks.speed.turns import Works, take_turns
+from benchmarks.speed.turns import Works, parse_options, take_turns
 from posemachines import ConvStage, ForestStage, JointTraining, PoseMachine, Runtime
 from posemachines.backbones.depthwise import DepthwiseConv2d
 from posemachines.conv.networks.network import assemble
@@ -166,10 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that everything runs")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="result file")
     parser.set_defaults(**SIZES, seconds=0.3)
-    options = parser.parse_args(arguments)
-    if options.repetitions < 3:
-        parser.error(f"--repetitions must be at least 3; got {options.repetitions}")
-    vars(options).update(QUICK if options.quick else {})
+    options = parse_options(parser, arguments, QUICK)
     given = sys.argv[1:] if arguments is None else arguments
     comparisons = measure(options)
     report = {

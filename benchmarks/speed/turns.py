@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-__all__ = ["PAUSE", "Work", "Works", "medians", "milliseconds", "take_turns"]
+__all__ = ["PAUSE", "Work", "Works", "medians", "milliseconds", "parse_options", "take_turns"]
 
 Work = Callable[[], object]
 Works = Mapping[str, Work]
 PAUSE = 0.05  # seconds before each turn, to let the threads of the previous one go to sleep
+
+
+def parse_options(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None, quick: Mapping[str, Any]
+) -> argparse.Namespace:
+    """The options, with at least three repetitions; ``--quick`` replaces sizes by those of `quick`."""
+    options = parser.parse_args(arguments)
+    if options.repetitions < 3:
+        parser.error(f"--repetitions must be at least 3; got {options.repetitions}")
+    vars(options).update(quick if options.quick else {})
+    return options
 
 
 def take_turns(works: Works, options: argparse.Namespace, *, warm_up: bool = False) -> dict[str, np.ndarray]:
